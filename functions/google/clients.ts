@@ -1,0 +1,155 @@
+import type {
+  BackendServicesClient,
+  GlobalOperationsClient,
+  RegionNetworkEndpointGroupsClient,
+} from '@google-cloud/compute';
+import type { ClusterManagerClient } from '@google-cloud/container';
+import type { MetricServiceClient } from '@google-cloud/monitoring';
+import type { PubSub } from '@google-cloud/pubsub';
+import type { RevisionsClient, ServicesClient } from '@google-cloud/run';
+import type { ExecutionsClient } from '@google-cloud/workflows';
+import { GoogleAuth, PassThroughClient } from 'google-auth-library';
+
+/**
+ * Where each API is, when it is not where Google has it. The variables are those that gcloud reads, so one environment
+ * points the functions, the command line and gcloud at the same place.
+ */
+export interface Endpoints {
+  readonly run?: string | undefined;
+  readonly container?: string | undefined;
+  readonly compute?: string | undefined;
+  readonly workflowexecutions?: string | undefined;
+  readonly monitoring?: string | undefined;
+  readonly pubsub?: string | undefined;
+}
+
+const API_NAMES = ['run', 'container', 'compute', 'workflowexecutions', 'monitoring', 'pubsub'] as const;
+
+export function endpointVariable(api: keyof Endpoints): string {
+  return `CLOUDSDK_API_ENDPOINT_OVERRIDES_${api.toUpperCase()}`;
+}
+
+export function readEndpoints(env: NodeJS.ProcessEnv): Endpoints {
+  return Object.fromEntries(
+    API_NAMES.flatMap(api => {
+      const url = env[endpointVariable(api)];
+      return url ? [[api, url]] : [];
+    }),
+  );
+}
+
+/** The Google clients that Slipway uses. Each package is loaded on first use: a function pays only for what it calls. */
+export interface GoogleClients {
+  services(): Promise<ServicesClient>;
+  revisions(): Promise<RevisionsClient>;
+  clusters(): Promise<ClusterManagerClient>;
+  backendServices(): Promise<BackendServicesClient>;
+  networkEndpointGroups(): Promise<RegionNetworkEndpointGroupsClient>;
+  globalOperations(): Promise<GlobalOperationsClient>;
+  executions(): Promise<ExecutionsClient>;
+  metrics(): Promise<MetricServiceClient>;
+  pubsub(projectId: string): Promise<PubSub>;
+  /** OAuth access token with the cloud-platform scope; undefined where the endpoint asks for none. */
+  accessToken(api: keyof Endpoints | 'registry'): Promise<string | undefined>;
+}
+
+export function googleClients(endpoints: Endpoints): GoogleClients {
+  const auth = new GoogleAuth({ scopes: ['https://www.googleapis.com/auth/cloud-platform'] });
+  const once = memo();
+  return {
+    services: () => once('services', async () => new (await run()).ServicesClient(options(endpoints.run))),
+    revisions: () => once('revisions', async () => new (await run()).RevisionsClient(options(endpoints.run))),
+    clusters: () =>
+      once(
+        'clusters',
+        async () => new (await container()).ClusterManagerClient(options(endpoints.container)),
+      ),
+    backendServices: () =>
+      once(
+        'backendServices',
+        async () => new (await compute()).BackendServicesClient(options(endpoints.compute)),
+      ),
+    networkEndpointGroups: () =>
+      once(
+        'negs',
+        async () => new (await compute()).RegionNetworkEndpointGroupsClient(options(endpoints.compute)),
+      ),
+    globalOperations: () =>
+      once(
+        'operations',
+        async () => new (await compute()).GlobalOperationsClient(options(endpoints.compute)),
+      ),
+    executions: () =>
+      once(
+        'executions',
+        async () => new (await workflows()).ExecutionsClient(gax5Options(endpoints.workflowexecutions)),
+      ),
+    metrics: () =>
+      once(
+        'metrics',
+        async () => new (await monitoring()).MetricServiceClient(options(endpoints.monitoring)),
+      ),
+    pubsub: projectId =>
+      once(
+        `pubsub ${projectId}`,
+        async () => new (await pubsub()).PubSub(pubsubOptions(projectId, endpoints.pubsub)),
+      ),
+    async accessToken(api) {
+      if (endpoints[api === 'registry' ? 'run' : api]) return undefined;
+      return (await auth.getAccessToken()) ?? undefined;
+    },
+  };
+}
+
+const run = () => import('@google-cloud/run').then(module => module.v2);
+const container = () => import('@google-cloud/container').then(module => module.v1);
+const compute = () => import('@google-cloud/compute').then(module => module.v1);
+const workflows = () => import('@google-cloud/workflows').then(module => module.v1);
+const monitoring = () => import('@google-cloud/monitoring').then(module => module.v3);
+const pubsub = () => import('@google-cloud/pubsub');
+
+type LocalOptions = {
+  fallback: true;
+  protocol: string;
+  apiEndpoint: string;
+  port: number;
+  authClient: PassThroughClient;
+};
+
+/** REST over plain HTTP without credentials for an endpoint that was configured; the client's own defaults otherwise. */
+export function options(endpoint: string | undefined): LocalOptions | Record<string, never> {
+  if (!endpoint) return {};
+  const url = new URL(endpoint);
+  return {
+    fallback: true,
+    protocol: url.protocol.replace(':', ''),
+    apiEndpoint: url.hostname,
+    port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)),
+    authClient: new PassThroughClient(),
+  };
+}
+
+/**
+ * @google-cloud/workflows still stands on gax 5, whose google-auth-library types its clients by class identity: the
+ * newer PassThroughClient is the same thing to run and another thing to the compiler.
+ */
+function gax5Options(endpoint: string | undefined): ConstructorParameters<typeof ExecutionsClient>[0] {
+  const { authClient, ...rest } = options(endpoint);
+  return authClient ? Object.assign(rest, { authClient: authClient as never }) : {};
+}
+
+/** Pub/Sub alone wants host and port in one string: with a separate `port` its first call never returns. */
+function pubsubOptions(projectId: string, endpoint: string | undefined) {
+  if (!endpoint) return { projectId };
+  const { port: _, apiEndpoint: __, ...rest } = options(endpoint);
+  return { projectId, ...rest, apiEndpoint: new URL(endpoint).host };
+}
+
+function memo(): <T>(key: string, make: () => Promise<T>) => Promise<T> {
+  const made = new Map<string, Promise<unknown>>();
+  return <T>(key: string, make: () => Promise<T>) => {
+    const known = made.get(key) ?? make();
+    made.set(key, known);
+    return known as Promise<T>;
+  };
+}
