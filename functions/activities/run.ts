@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import type { Dependencies } from '../dependencies.ts';
+import { isFenced, SlipwayError } from '../errors.ts';
+import { readWorld } from '../orchestrator.ts';
+import { type Rollout, revisionOf } from '../rollout/record.ts';
+import type { World } from '../rollout/state.ts';
+import type { TargetSpec } from '../rollout/policy.ts';
+import type { Order, Target } from '../targets/target.ts';
+
+/** What the workflow sends with every call: ids and positions, no data. */
+export const requestSchema = z.object({
+  activity: z.string(),
+  rollout: z.string().min(1),
+  /** Id of the calling execution. */
+  execution: z.string().min(1),
+  /** The epoch that `begin` gave it. */
+  epoch: z.int().default(0),
+  target: z
+    .string()
+    .nullish()
+    .transform(given => given ?? undefined),
+  wave: z
+    .int()
+    .nullish()
+    .transform(given => given ?? 0),
+  step: z
+    .int()
+    .nullish()
+    .transform(given => given ?? 0),
+  callback: z
+    .string()
+    .nullish()
+    .transform(given => given ?? undefined),
+  problem: z.unknown(),
+});
+export type Request = z.output<typeof requestSchema>;
+
+/**
+ * What the workflow gets: `again` asks for the same call after a rest; `failed` and `fenced` end its work, the one
+ * because the rollout is being taken back, the other because somebody else owns it.
+ */
+export interface Reply {
+  readonly status: 'done' | 'again' | 'failed' | 'fenced';
+  readonly message: string;
+  readonly [field: string]: unknown;
+}
+
+export const FENCED: Reply = { status: 'fenced', message: 'another execution owns the rollout now' };
+
+/** Whether the caller still owns the record. */
+export function owns({ rollout }: World, { execution, epoch }: Request): boolean {
+  return rollout.epoch === epoch && isExecution(rollout.owner?.execution, execution);
+}
+
+/** Executions know their id, the API their full name. */
+export function isExecution(name: string | undefined, id: string): boolean {
+  return name === id || name?.endsWith(`/${id}`) === true;
+}
+
+/** The target's spec and adapter, and the order to give it in the name of this rollout at this epoch. */
+export async function targetFor(deps: Dependencies, rollout: Rollout, name: string) {
+  const spec = specOf(rollout, name);
+  return { spec, target: await deps.target(spec), order: orderFor(deps, rollout, spec) };
+}
+
+function specOf(rollout: Rollout, name: string): TargetSpec {
+  const spec = rollout.spec.targets.find(one => one.name === name);
+  if (spec) return spec;
+  const names = rollout.spec.targets.map(one => one.name).join(', ');
+  throw new SlipwayError(`rollout ${rollout.id} has no target "${name}"; it has ${names}`, {
+    code: 'InvalidArgument',
+    operation: 'find the target',
+  });
+}
+
+export function revisionOn(rollout: Rollout, spec: TargetSpec): string {
+  return revisionOf(rollout, spec.cloudRun?.service ?? spec.gke?.deployment ?? rollout.service);
+}
+
+function orderFor(deps: Dependencies, rollout: Rollout, spec: TargetSpec): Order {
+  return {
+    rollout: rollout.id,
+    epoch: rollout.epoch,
+    image: rollout.image,
+    digest: rollout.digest,
+    revision: revisionOn(rollout, spec),
+    stable: rollout.targets[spec.name]?.stable ?? undefined,
+    fence: () => fence(deps, rollout.id, rollout.epoch),
+  };
+}
+
+export async function fence(deps: Dependencies, id: string, epoch: number): Promise<void> {
+  const { rollout } = await readWorld(deps, id);
+  if (rollout.epoch === epoch) return;
+  throw new SlipwayError(`${id} is at epoch ${rollout.epoch}, this write was prepared at ${epoch}`, {
+    code: 'Fenced',
+    operation: `write for ${id}`,
+  });
+}
+
+/**
+ * Runs one call of a target. A conflict means that somebody wrote in between: read and try again. What no retry can
+ * mend becomes a failed step; what a retry may mend is thrown, and the workflow comes back.
+ */
+export async function attempt<T extends { status: string; message: string }>(
+  call: (target: Target) => Promise<T>,
+  target: Target,
+): Promise<T | { status: 'again' | 'failed' | 'fenced'; message: string }> {
+  try {
+    return await call(target);
+  } catch (error) {
+    if (isFenced(error)) return { status: 'fenced', message: FENCED.message };
+    if (!(error instanceof SlipwayError)) throw error;
+    if (error.code === 'Conflict') return { status: 'again', message: error.message };
+    if (error.canRetry) throw error;
+    return { status: 'failed', message: error.message };
+  }
+}

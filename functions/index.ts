@@ -1,0 +1,27 @@
+import { type CloudEvent, cloudEvent, http } from '@google-cloud/functions-framework';
+import { type Dependencies, dependenciesFrom } from './dependencies.ts';
+import { activity } from './handlers/activity.ts';
+import { command } from './handlers/command.ts';
+import { imagePush } from './handlers/image-push.ts';
+import { sloAlert } from './handlers/slo-alert.ts';
+import { sweep } from './handlers/sweep.ts';
+
+const deps = dependenciesFrom(process.env);
+
+onMessage('imagePush', imagePush);
+onMessage('command', command);
+onMessage('sloAlert', sloAlert);
+
+http('activity', (request, response) => activity(deps, request, response));
+http('sweep', async (_request, response) => {
+  await sweep(deps);
+  response.status(204).end();
+});
+
+/** The framework takes a handler with a second parameter for one with a callback: it must have one. */
+function onMessage(
+  name: string,
+  handle: (deps: Dependencies, event: CloudEvent<unknown>) => Promise<void>,
+): void {
+  cloudEvent(name, (event: CloudEvent<unknown>) => handle(deps, event));
+}

@@ -1,0 +1,155 @@
+import { z } from 'zod';
+import { freshCourse } from './admission.ts';
+import { note, type Rollout, type ServiceState } from './record.ts';
+import { type Action, canRollBack, type Transition, transition, type World } from './state.ts';
+
+export const COMMANDS = ['promote', 'pause', 'resume', 'abort', 'retry', 'undo'] as const;
+
+/** A message on topic `rollout-commands`. `actor` is a claim of whoever may publish there. */
+export const commandSchema = z.strictObject({
+  /** Makes a command that is published twice count once; without it the Pub/Sub message id does. */
+  id: z.string().min(1).max(200).optional(),
+  command: z.enum(COMMANDS, `expected one of ${COMMANDS.join(', ')}`),
+  service: z.string('expected the name of a service').min(1),
+  /** Without it: the service's rollout in flight, or else the newest that the command can be for. */
+  rollout: z.string().min(1).optional(),
+  /** The gate that a promote is for, as its record names it; without it the one that is shut now. */
+  gate: z.string().min(1).optional(),
+  /** `promote --full`: skips every gate and pause that is left. */
+  full: z.boolean().default(false),
+  reason: z.string().max(10_000).optional(),
+  actor: z.string('expected who gives the command').min(1).max(300),
+});
+export type Command = z.output<typeof commandSchema>;
+
+/** Carries a command out on the record, once. One that does not apply changes nothing but the history, which says why. */
+export function applyCommand(world: World, command: Command & { id: string }, nowMs: number): Transition {
+  if (world.rollout.handled.includes(command.id)) return { world, actions: [] };
+  const known = remember(world, command.id);
+  switch (command.command) {
+    case 'promote':
+      return promote(known, command, nowMs);
+    case 'pause':
+      return pause(known, command, nowMs);
+    case 'resume':
+      return resume(known, command, nowMs);
+    case 'abort':
+      return takeBack(known, command, nowMs);
+    case 'undo':
+      return takeBack(known, command, nowMs);
+    case 'retry':
+      return retry(known, command, nowMs);
+  }
+}
+
+function remember(world: World, id: string): World {
+  return { ...world, rollout: { ...world.rollout, handled: [...world.rollout.handled.slice(-99), id] } };
+}
+
+function promote(world: World, command: Command, nowMs: number): Transition {
+  const { rollout } = world;
+  if (command.full && (rollout.phase === 'Progressing' || rollout.phase === 'Paused')) {
+    const full = note(
+      { ...rollout, isFull: true },
+      nowMs,
+      'RolloutPromoted',
+      `${by(command)}: promote --full`,
+    );
+    return poke({ ...world, rollout: full });
+  }
+  const { pause: open } = rollout;
+  if (!open) return refuse(world, nowMs, 'promote', 'no gate or pause is waiting');
+  if (command.gate !== undefined && command.gate !== open.gate) {
+    return refuse(
+      world,
+      nowMs,
+      'promote',
+      `it is for ${command.gate}, but the rollout waits at ${open.gate}`,
+    );
+  }
+  if (open.promotedBy)
+    return refuse(world, nowMs, 'promote', `${open.gate} was opened by ${open.promotedBy} already`);
+  const promoted = { ...rollout, pause: { ...open, promotedBy: command.actor } };
+  return poke({
+    ...world,
+    rollout: note(promoted, nowMs, 'RolloutPromoted', `${by(command)}: promote ${open.gate}`),
+  });
+}
+
+function pause(world: World, command: Command, nowMs: number): Transition {
+  const { rollout } = world;
+  if (rollout.phase !== 'Progressing' && rollout.phase !== 'Paused') {
+    return refuse(world, nowMs, 'pause', `the rollout is ${rollout.phase}`);
+  }
+  const message = `${by(command)}: pause, from the next gate or pause on`;
+  return poke({
+    ...world,
+    rollout: note({ ...rollout, heldBy: command.actor }, nowMs, 'RolloutPaused', message),
+  });
+}
+
+function resume(world: World, command: Command, nowMs: number): Transition {
+  if (world.rollout.heldBy === undefined)
+    return refuse(world, nowMs, 'resume', 'nobody paused it; a gate opens with promote');
+  const resumed = { ...world.rollout, heldBy: undefined };
+  return poke({ ...world, rollout: note(resumed, nowMs, 'RolloutResumed', `${by(command)}: resume`) });
+}
+
+function takeBack(world: World, command: Command, nowMs: number): Transition {
+  const { rollout } = world;
+  if (!canRollBack(world, nowMs)) {
+    const why =
+      rollout.phase === 'Healthy' ? 'its way back is closed' : `the rollout is ${rollout.phase}`;
+    return refuse(world, nowMs, command.command, why);
+  }
+  const aborted = note(rollout, nowMs, 'RolloutAborted', `${by(command)}: ${command.command}`);
+  const kind = command.command === 'undo' ? 'Undo' : 'Abort';
+  const cause = { kind, message: `${command.command} by ${by(command)}` } as const;
+  return transition({ ...world, rollout: aborted }, { type: 'troubled', cause }, nowMs);
+}
+
+/** Lifts the quarantine of the digest and starts over, as a new attempt. */
+function retry(world: World, command: Command, nowMs: number): Transition {
+  const { rollout, service } = world;
+  const wasQuarantined = rollout.phase === 'Rejected' && service.quarantine[rollout.digest] !== undefined;
+  if (rollout.phase !== 'Degraded' && !wasQuarantined) {
+    const why =
+      rollout.phase === 'Rejected'
+        ? 'the image was refused; push one that passes'
+        : `the rollout is ${rollout.phase}`;
+    return refuse(world, nowMs, 'retry', why);
+  }
+  const { [rollout.digest]: _, ...quarantine } = service.quarantine;
+  const again: Rollout = {
+    ...note(rollout, nowMs, 'RolloutRetried', `${by(command)}: retry`),
+    ...freshCourse(rollout.spec, nowMs),
+    phase: 'Pending',
+    message: 'to be tried again',
+    attempt: rollout.attempt + 1,
+    deaths: 0,
+  };
+  return start({ rollout: again, service: { ...service, quarantine } });
+}
+
+function start({ rollout, service }: World): Transition {
+  const isFree = service.active === undefined;
+  const claimed: ServiceState = isFree
+    ? { ...service, active: rollout.id }
+    : { ...service, waiting: rollout.id };
+  const actions: Action[] = isFree ? [{ do: 'ensure', rollout: rollout.id }] : [];
+  return { world: { rollout, service: claimed }, actions };
+}
+
+function refuse(world: World, nowMs: number, command: string, why: string): Transition {
+  const refused = note(world.rollout, nowMs, 'CommandRefused', `${command} does not apply: ${why}`);
+  return { world: { ...world, rollout: refused }, actions: [] };
+}
+
+function poke(world: World): Transition {
+  const { callback } = world.rollout;
+  return { world, actions: callback ? [{ do: 'poke', callback }] : [] };
+}
+
+function by({ actor, reason }: Command): string {
+  return reason ? `${actor} (${reason})` : actor;
+}

@@ -1,0 +1,349 @@
+import semver from 'semver';
+import { LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { locate, type Problem } from './policy-problems.ts';
+
+/** What `rollouts.yaml` says, checked and with every default filled in. Durations are seconds, percentages 0 to 100. */
+export interface Policy {
+  readonly services: readonly Service[];
+}
+
+export type Service = z.output<typeof serviceSchema>;
+export type TargetSpec = Service['targets'][number];
+export type Step = Service['strategy']['steps'][number];
+export type JudgeRules = Exclude<Service['judge'], 'off'>;
+export type TagPattern = Service['tags'][number];
+
+export type PolicyResult =
+  | { readonly ok: true; readonly policy: Policy }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/;
+const UNIT_SECONDS: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600 };
+
+const duration = z
+  .string('expected a duration such as 90s, 10m or 1h')
+  .regex(DURATION, 'expected a duration such as 90s, 10m or 1h')
+  .transform(durationSeconds)
+  .meta({ description: 'A number and a unit: 90s, 10m, 1h.', examples: ['10m'] });
+
+function durationSeconds(text: string): number {
+  const [, amount = '0', unit = 's'] = DURATION.exec(text) ?? [];
+  return Number(amount) * (UNIT_SECONDS[unit] ?? 1);
+}
+
+const name = z
+  .string()
+  .regex(/^[a-z]([a-z0-9-]*[a-z0-9])?$/, 'expected lower-case letters, digits and hyphens, a letter first')
+  .max(40, 'expected at most 40 characters');
+
+const text = z.string().min(1, 'expected some text');
+
+const image = z
+  .string()
+  .regex(
+    /^[a-z0-9.-]+(:\d+)?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)+$/,
+    'expected a repository without tag or digest, such as us-central1-docker.pkg.dev/PROJECT/REPOSITORY/IMAGE',
+  )
+  .meta({ description: 'The repository that is rolled out, without tag or digest.' });
+
+const tag = z
+  .union(
+    [
+      text,
+      z.strictObject({ semver: z.string().refine(isRange, 'expected a version range such as ">=1.2 <2"') }),
+    ],
+    'expected a glob such as "v*", or {semver: ">=1.2 <2"}',
+  )
+  .meta({ description: 'Pushed tags that roll out: a glob, or a range of semantic versions.' });
+
+function isRange(range: string): boolean {
+  return semver.validRange(range) !== null;
+}
+
+const platform = z
+  .string()
+  .regex(/^[a-z0-9]+\/[a-z0-9]+(\/[a-z0-9]+)?$/, 'expected OS/ARCHITECTURE, such as linux/arm64');
+
+const cloudRun = z
+  .strictObject({ project: text, region: text, service: name })
+  .meta({ description: 'A Cloud Run service in one region.' });
+
+const gke = z
+  .strictObject({
+    cluster: z
+      .string()
+      .regex(
+        /^projects\/[^/]+\/locations\/[^/]+\/clusters\/[^/]+$/,
+        'expected projects/P/locations/L/clusters/C',
+      ),
+    namespace: name.default('default'),
+    deployment: name,
+    container: name,
+    httpRoute: name.optional(),
+    nodePool: name.optional().meta({ description: 'The ARM node pool; leave it out on Autopilot.' }),
+  })
+  .meta({ description: 'A Deployment in one GKE cluster.' });
+
+const target = z
+  .strictObject({ name, cloudRun: cloudRun.optional(), gke: gke.optional() })
+  .refine(
+    spec => (spec.cloudRun === undefined) !== (spec.gke === undefined),
+    'expected either cloudRun or gke',
+  );
+
+const weight = z
+  .int('expected a whole number from 1 to 100')
+  .min(1, 'expected a whole number from 1 to 100')
+  .max(100, 'expected a whole number from 1 to 100');
+
+const step = z.union(
+  [
+    z.strictObject({ setWeight: weight }),
+    z.strictObject({ pause: z.strictObject({ duration: duration.optional() }) }),
+  ],
+  'expected {setWeight: 1…100}, {pause: {duration: 10m}} or {pause: {}}',
+);
+
+const strategy = z.strictObject({
+  waves: z.array(z.array(name).min(1, 'expected at least one target')).min(1).optional(),
+  steps: z.array(step).default([]),
+  progressDeadline: duration.default(600),
+  rollbackWindow: duration.default(3600),
+  onBusy: z.enum(['queue', 'supersede'], 'expected queue or supersede').default('queue'),
+  onBurn: z.enum(['rollback', 'attribute'], 'expected rollback or attribute').default('rollback'),
+});
+
+const judge = z.union(
+  [
+    z.literal('off'),
+    z.strictObject({
+      interval: duration
+        .default(60)
+        .meta({ description: 'How often a waiting rollout looks at the metrics.' }),
+      minRequests: z.int().min(1).default(100),
+      margin: z.number().min(0).max(100).default(1).meta({ description: 'Percentage points.' }),
+      maxBurn: z.number().positive().default(10),
+      maxExtension: duration.default(1800),
+    }),
+  ],
+  'expected off, or {interval, minRequests, margin, maxBurn, maxExtension}',
+);
+
+const slo = z.strictObject({
+  availability: z.number().gt(0).lt(100, 'expected a percentage below 100, such as 99.5'),
+  latency: z.strictObject({ threshold: duration, target: z.number().gt(0).lt(100) }).optional(),
+});
+
+const serviceSchema = z
+  .strictObject({
+    name,
+    image,
+    tags: z.array(tag).min(1).default(['*']),
+    verify: z
+      .strictObject({
+        platforms: z.array(platform).min(1).default(['linux/amd64', 'linux/arm64']),
+        binaries: z.boolean().default(true),
+      })
+      .prefault({}),
+    targets: z.array(target).min(1, 'expected at least one target'),
+    loadBalancer: z.strictObject({ project: text, backendService: name }).optional(),
+    probe: z
+      .strictObject({
+        path: z.string().startsWith('/', 'expected a path such as /healthz'),
+        expect: text.optional(),
+      })
+      .default({ path: '/' }),
+    strategy: strategy.prefault({}),
+    judge: judge.prefault({}),
+    slo: slo.default({ availability: 99 }),
+  })
+  .transform(service => ({
+    ...service,
+    strategy: {
+      ...service.strategy,
+      waves: service.strategy.waves ?? [service.targets.map(({ name }) => name)],
+    },
+  }));
+
+export const policySchema = z.strictObject({ services: z.array(serviceSchema) });
+
+/**
+ * Reads a policy in three stages: YAML, the shape and values of each field, and what fields say about each other. All
+ * problems of a stage are reported together; the third runs for every service that passed the second.
+ */
+export function parsePolicy(source: string, file: string): PolicyResult {
+  const lines = new LineCounter();
+  const document = parseDocument(source, { lineCounter: lines });
+  if (document.errors.length > 0) {
+    return { ok: false, problems: document.errors.map(error => yamlProblem(file, error)) };
+  }
+  const at = (path: readonly PropertyKey[], message: string, onKey?: boolean) =>
+    locate({ document, lines, file }, path, message, onKey);
+
+  const outer = z
+    .strictObject({ services: z.array(z.unknown(), 'expected a list') })
+    .safeParse(document.toJS() ?? {});
+  const problems: Problem[] = outer.success ? [] : issues([], outer.error).map(issue => at(...issue));
+  const services: Service[] = [];
+  const listed: readonly unknown[] = outer.success ? outer.data.services : [];
+  listed.forEach((raw, index) => {
+    const parsed = serviceSchema.safeParse(raw);
+    if (!parsed.success) {
+      problems.push(...issues(['services', index], parsed.error).map(issue => at(...issue)));
+      return;
+    }
+    services.push(parsed.data);
+    problems.push(
+      ...contradictions(parsed.data).map(([path, message]) => at(['services', index, ...path], message)),
+    );
+  });
+  problems.push(
+    ...repeats(services.map(service => service.name)).map(index =>
+      at(['services', index, 'name'], 'expected a name that no other service has'),
+    ),
+  );
+  return problems.length > 0
+    ? { ok: false, problems: inReadingOrder(problems) }
+    : { ok: true, policy: { services } };
+}
+
+type Issue = readonly [path: readonly PropertyKey[], message: string, onKey?: boolean];
+
+function yamlProblem(
+  file: string,
+  error: { message: string; linePos?: readonly { line: number; col: number }[] },
+): Problem {
+  const [start] = error.linePos ?? [];
+  const message = error.message.split('\n', 1)[0]?.replace(/ at line \d+, column \d+:?$/, '') ?? '';
+  return { file, line: start?.line ?? 1, column: start?.col ?? 1, path: '', message };
+}
+
+function issues(base: readonly PropertyKey[], error: z.ZodError): Issue[] {
+  return error.issues.flatMap((issue): Issue[] => {
+    const path = [...base, ...issue.path];
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map(key => [
+        [...path, key],
+        'unknown key; see docs/policy.md for the keys there are',
+        true,
+      ]);
+    }
+    if (issue.code === 'invalid_union') return [closestBranch(path, issue)];
+    return [[path, wording(issue)]];
+  });
+}
+
+/** Of a union's branches the one whose keys fit says best what was meant. */
+function closestBranch(path: readonly PropertyKey[], issue: z.core.$ZodIssueInvalidUnion): Issue {
+  const fitting = issue.errors.find(
+    branch =>
+      branch.every(inner => inner.code !== 'unrecognized_keys') &&
+      branch.some(inner => inner.path.length > 0),
+  );
+  const [first] = fitting ?? [];
+  return first ? [[...path, ...first.path], wording(first)] : [path, issue.message];
+}
+
+function wording(issue: z.core.$ZodIssue): string {
+  const isStandard = issue.code === 'invalid_type' && issue.message.startsWith('Invalid input');
+  return isStandard ? `expected ${issue.expected === 'array' ? 'a list' : issue.expected}` : issue.message;
+}
+
+/** What the fields of one service say about each other. */
+function contradictions(service: Service): Issue[] {
+  return [...namesInWaves(service), ...weightsRise(service), ...placesDiffer(service), ...tagsFit(service)];
+}
+
+function namesInWaves({ targets, strategy }: Service): Issue[] {
+  const found: Issue[] = [];
+  const names = targets.map(spec => spec.name);
+  for (const index of repeats(names))
+    found.push([['targets', index, 'name'], 'expected a name that no other target has']);
+  const placed: string[] = [];
+  strategy.waves.forEach((wave, waveIndex) => {
+    wave.forEach((member, index) => {
+      const path = ['strategy', 'waves', waveIndex, index];
+      if (!names.includes(member))
+        found.push([path, `no target is called ${member}; targets are ${names.join(', ')}`]);
+      if (placed.includes(member)) found.push([path, `${member} is in a wave already; a target moves once`]);
+      placed.push(member);
+    });
+  });
+  const missing = names.filter(member => !placed.includes(member));
+  if (missing.length > 0)
+    found.push([['strategy', 'waves'], `no wave has ${missing.join(', ')}; every target needs one`]);
+  return found;
+}
+
+function weightsRise({ strategy }: Service): Issue[] {
+  const found: Issue[] = [];
+  let highest = 0;
+  strategy.steps.forEach((one, index) => {
+    if (!('setWeight' in one)) return;
+    if (one.setWeight <= highest) {
+      found.push([
+        ['strategy', 'steps', index, 'setWeight'],
+        `expected more than the ${highest} of the step before`,
+      ]);
+    }
+    highest = Math.max(highest, one.setWeight);
+  });
+  return found;
+}
+
+function placesDiffer({ targets }: Service): Issue[] {
+  return repeats(targets.map(placeOf)).map(index => [
+    ['targets', index],
+    'another target is this place already',
+  ]);
+}
+
+function placeOf(spec: TargetSpec): string {
+  if (spec.cloudRun) return `${spec.cloudRun.project}/${spec.cloudRun.region}/${spec.cloudRun.service}`;
+  return `${spec.gke?.cluster}/${spec.gke?.namespace}/${spec.gke?.deployment}`;
+}
+
+/** Cloud Run gives a tag and its service's name 46 characters together; `previous` is the longest tag used here. */
+function tagsFit({ targets }: Service): Issue[] {
+  const longest = 46 - 'previous'.length;
+  return targets.flatMap((spec, index): Issue[] =>
+    spec.cloudRun && spec.cloudRun.service.length > longest
+      ? [
+          [
+            ['targets', index, 'cloudRun', 'service'],
+            `expected at most ${longest} characters, to leave room for traffic tags`,
+          ],
+        ]
+      : [],
+  );
+}
+
+/** Indexes of the values that stand earlier in the list already. */
+function repeats(values: readonly string[]): number[] {
+  return values.flatMap((value, index) => (values.indexOf(value) < index ? [index] : []));
+}
+
+function inReadingOrder(problems: readonly Problem[]): Problem[] {
+  return problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
+}
+
+/** Whether a pushed tag is one that the service rolls out. */
+export function tagMatches(patterns: readonly TagPattern[], pushedTag: string): boolean {
+  return patterns.some(pattern =>
+    typeof pattern === 'string' ? globMatches(pattern, pushedTag) : rangeMatches(pattern.semver, pushedTag),
+  );
+}
+
+function globMatches(glob: string, pushedTag: string): boolean {
+  const source = glob
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+  return new RegExp(`^${source}$`).test(pushedTag);
+}
+
+function rangeMatches(range: string, pushedTag: string): boolean {
+  const version = semver.parse(pushedTag, { loose: true });
+  return version !== null && semver.satisfies(version, range);
+}

@@ -1,0 +1,231 @@
+import type { Verdict as ImageVerdict } from '../image/verify.ts';
+import type { Serving } from '../targets/target.ts';
+import type { Judgement } from './judge.ts';
+import type { Service } from './policy.ts';
+
+/** The rollout's document in the store: the one truth. Times are milliseconds since the Unix epoch. */
+export interface Rollout {
+  readonly id: string;
+  readonly service: string;
+  /** Repository without tag or digest. */
+  readonly image: string;
+  readonly digest: string;
+  readonly tag: string;
+  /** When the push was published; decides which of two pushes is newer. */
+  readonly publishedMs: number;
+  readonly createdMs: number;
+  readonly updatedMs: number;
+  readonly phase: Phase;
+  /** One sentence: why it is in this phase. */
+  readonly message: string;
+  /** Whoever raised it last owns the targets. */
+  readonly epoch: number;
+  /** 1, and one more for every `retry`: part of the revision's name. */
+  readonly attempt: number;
+  /** The service's policy as it was when the rollout was created. */
+  readonly spec: Service;
+  readonly owner: Owner | undefined;
+  /** The newest execution that was asked for; it becomes the owner when it begins. */
+  readonly launch: Owner | undefined;
+  /** Executions that ended without a word. */
+  readonly deaths: number;
+  readonly position: Position;
+  readonly targets: Readonly<Record<string, TargetState>>;
+  readonly pause: Pause | undefined;
+  /** Set by the command `pause`, cleared by `resume`. */
+  readonly heldBy: string | undefined;
+  /** Set by `promote --full`: gates and pauses no longer wait. */
+  readonly isFull: boolean;
+  /** When the canary of the present wave first got traffic. */
+  readonly servingSinceMs: number | undefined;
+  readonly callback: string | undefined;
+  readonly verification: ImageVerdict | undefined;
+  readonly judgement: Judgement | undefined;
+  readonly cause: Cause | undefined;
+  /** Until then an SLO alert still rolls a Healthy rollout back. */
+  readonly windowEndsMs: number | undefined;
+  /** Ids of the messages that were carried out, newest last. */
+  readonly handled: readonly string[];
+  readonly history: readonly HistoryEntry[];
+}
+
+export const PHASES = [
+  'Pending',
+  'Progressing',
+  'Paused',
+  'RollingBack',
+  'Healthy',
+  'Degraded',
+  'Rejected',
+  'Superseded',
+] as const;
+export type Phase = (typeof PHASES)[number];
+
+export type WorkflowKind = 'rollout' | 'rollback';
+
+export interface Owner {
+  readonly kind: WorkflowKind;
+  /** `projects/P/locations/L/workflows/W/executions/E` */
+  readonly execution: string;
+  readonly sinceMs: number;
+}
+
+/** The next thing to do: `step` of `wave`, both counting from 0; `step` equal to the number of steps means promotion. */
+export interface Position {
+  readonly wave: number;
+  readonly step: number;
+}
+
+export type TargetStatus =
+  | 'Waiting'
+  | 'Armed'
+  | 'Deploying'
+  | 'Ready'
+  | 'Shifting'
+  | 'Canary'
+  | 'Promoting'
+  | 'Promoted'
+  | 'Settled'
+  | 'Restoring'
+  | 'Restored'
+  | 'Failed';
+
+export interface TargetState {
+  readonly status: TargetStatus;
+  readonly message: string;
+  readonly sinceMs: number;
+  /** What served before anything changed: null when nothing did, undefined before it was read. */
+  readonly stable: Serving | null | undefined;
+  /** Whether anything may have been changed on it. */
+  readonly isTouched: boolean;
+  /** The canary's share in percent, as last confirmed. */
+  readonly weight: number;
+  readonly architecture: string | undefined;
+}
+
+export interface Pause {
+  /** Names the gate a decision is for: `wave 1 step 6`, counting from 1. */
+  readonly gate: string;
+  readonly openedMs: number;
+  /** undefined waits for a person. */
+  readonly untilMs: number | undefined;
+  /** Who let it pass, if a person did. */
+  readonly promotedBy: string | undefined;
+}
+
+export type CauseKind =
+  | 'Judge'
+  | 'ProgressDeadline'
+  | 'Target'
+  | 'Abort'
+  | 'Alert'
+  | 'Undo'
+  | 'Superseded'
+  | 'Workflow';
+
+export interface Cause {
+  readonly kind: CauseKind;
+  readonly message: string;
+  readonly atMs: number;
+}
+
+export type Reason =
+  | 'RolloutCreated'
+  | 'RolloutQueued'
+  | 'RolloutStarted'
+  | 'RolloutRejected'
+  | 'RolloutSuperseded'
+  | 'RolloutCompleted'
+  | 'RolloutSettled'
+  | 'RolloutAborted'
+  | 'RolloutPaused'
+  | 'RolloutResumed'
+  | 'RolloutPromoted'
+  | 'RolloutRetried'
+  | 'RolloutStepCompleted'
+  | 'RollingBack'
+  | 'RolledBack'
+  | 'CanaryPauseStep'
+  | 'CanaryReady'
+  | 'TrafficWeightUpdated'
+  | 'TargetPromoted'
+  | 'TargetRestored'
+  | 'AnalysisRunSuccessful'
+  | 'AnalysisRunInconclusive'
+  | 'AnalysisRunFailed'
+  | 'AnalysisRunError'
+  | 'AlertRecorded'
+  | 'CommandRefused';
+
+export interface HistoryEntry {
+  /** 1, 2, 3 … within the rollout. */
+  readonly sequence: number;
+  readonly atMs: number;
+  readonly reason: Reason;
+  readonly message: string;
+  readonly target?: string | undefined;
+}
+
+/** What the rollouts of one service share. */
+export interface ServiceState {
+  readonly name: string;
+  /** The rollout that may move targets. */
+  readonly active: string | undefined;
+  /** The newest rollout that waits for its turn. */
+  readonly waiting: string | undefined;
+  /** The newest Healthy rollout. */
+  readonly healthy: string | undefined;
+  readonly newestPublishedMs: number;
+  /** Digest → why no push may start it. */
+  readonly quarantine: Readonly<
+    Record<string, { readonly rollout: string; readonly message: string; readonly sinceMs: number }>
+  >;
+}
+
+export function newServiceState(name: string): ServiceState {
+  return {
+    name,
+    active: undefined,
+    waiting: undefined,
+    healthy: undefined,
+    newestPublishedMs: 0,
+    quarantine: {},
+  };
+}
+
+/** The revision that a rollout makes on every target: unique per attempt, as Cloud Run never reuses a name. */
+export function revisionOf({ id, attempt }: Rollout, service: string): string {
+  return `${service}-${id.slice(id.lastIndexOf('-') + 1)}-${attempt}`;
+}
+
+const MOVING: ReadonlySet<Phase> = new Set(['Progressing', 'Paused', 'RollingBack']);
+
+export function isMoving(rollout: Rollout): boolean {
+  return MOVING.has(rollout.phase);
+}
+
+export function isFinal(rollout: Rollout): boolean {
+  return !MOVING.has(rollout.phase) && rollout.phase !== 'Pending';
+}
+
+/** Appends to the history and makes the sentence the record's message. History keeps its newest 300 entries. */
+export function note(
+  rollout: Rollout,
+  nowMs: number,
+  reason: Reason,
+  message: string,
+  target?: string,
+): Rollout {
+  const sequence = (rollout.history.at(-1)?.sequence ?? 0) + 1;
+  const entry: HistoryEntry = { sequence, atMs: nowMs, reason, message, ...(target ? { target } : {}) };
+  return { ...rollout, updatedMs: nowMs, history: [...rollout.history.slice(-299), entry] };
+}
+
+export function withTarget(rollout: Rollout, name: string, change: Partial<TargetState>): Rollout {
+  const target = rollout.targets[name];
+  if (!target)
+    throw new RangeError(
+      `rollout ${rollout.id} has no target ${name}; it has ${Object.keys(rollout.targets).join(', ')}`,
+    );
+  return { ...rollout, targets: { ...rollout.targets, [name]: { ...target, ...change } } };
+}

@@ -1,0 +1,94 @@
+import { DatabaseSync } from 'node:sqlite';
+import type { Documents, Kind, Store, Transaction, Where } from './store.ts';
+
+const SCHEMA = `
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = NORMAL;
+  CREATE TABLE IF NOT EXISTS documents (
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    service TEXT,
+    phase TEXT,
+    created_ms INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (kind, id)
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS newest ON documents (kind, service, created_ms DESC);
+  CREATE INDEX IF NOT EXISTS phases ON documents (kind, phase, created_ms DESC);
+`;
+
+const BUSY_TIMEOUT_MS = 10_000;
+
+/** Records in one SQLite file, which any number of processes on the machine may share. `:memory:` is private. */
+export function sqliteStore(file: string): Store {
+  const database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
+  database.exec(SCHEMA);
+  const select = database.prepare('SELECT body FROM documents WHERE kind = ? AND id = ?');
+  const upsert = database.prepare(
+    `INSERT INTO documents (kind, id, service, phase, created_ms, body) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (kind, id) DO UPDATE SET service = excluded.service, phase = excluded.phase, body = excluded.body`,
+  );
+  /** A connection has one transaction at a time: they queue here. */
+  let last: Promise<unknown> = Promise.resolve();
+
+  async function read<K extends Kind>(kind: K, id: string): Promise<Documents[K] | undefined> {
+    const row = select.get(kind, id);
+    return row ? parse<K>(row['body']) : undefined;
+  }
+
+  async function list<K extends Kind>(kind: K, where: Where = {}): Promise<Documents[K][]> {
+    const phases = where.phases ?? [];
+    const conditions = [
+      'kind = ?',
+      ...(where.service === undefined ? [] : ['service = ?']),
+      ...(phases.length === 0 ? [] : [`phase IN (${phases.map(() => '?').join(', ')})`]),
+    ];
+    const statement = `SELECT body FROM documents WHERE ${conditions.join(' AND ')} ORDER BY created_ms DESC, id LIMIT ?`;
+    const service = where.service === undefined ? [] : [where.service];
+    const rows = database.prepare(statement).all(kind, ...service, ...phases, where.limit ?? -1);
+    return rows.map(row => parse<K>(row['body']));
+  }
+
+  function save(kind: Kind, id: string, document: Documents[Kind]): void {
+    const service = 'service' in document ? document.service : null;
+    const phase = 'phase' in document ? document.phase : null;
+    const createdMs =
+      'createdMs' in document ? document.createdMs : 'receivedMs' in document ? document.receivedMs : 0;
+    upsert.run(kind, id, service, phase, Math.round(createdMs), JSON.stringify(document));
+  }
+
+  async function runAlone<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    database.exec('BEGIN IMMEDIATE');
+    try {
+      const writes: (() => void)[] = [];
+      const result = await work({
+        read,
+        write: (kind, id, document) => writes.push(() => save(kind, id, document)),
+      });
+      for (const write of writes) write();
+      database.exec('COMMIT');
+      return result;
+    } catch (error) {
+      database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  return {
+    read,
+    list,
+    transact(work) {
+      const mine = last.then(() => runAlone(work));
+      last = mine.catch(() => undefined);
+      return mine;
+    },
+    async close() {
+      await last;
+      database.close();
+    },
+  };
+}
+
+function parse<K extends Kind>(body: unknown): Documents[K] {
+  return JSON.parse(String(body));
+}

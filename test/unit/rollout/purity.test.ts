@@ -1,0 +1,22 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+
+const FOLDER = new URL('../../../functions/rollout/', import.meta.url);
+const FILES = readdirSync(FOLDER);
+
+/** Libraries that compute and do nothing else; node:crypto for hashing. */
+const PURE = new Set(['zod', 'yaml', 'semver', 'node:crypto']);
+
+test.each(FILES)('%s imports nothing that does I/O', file => {
+  const source = readFileSync(new URL(file, FOLDER), 'utf8');
+  for (const [statement, from = ''] of source.matchAll(/^(?:import|export)\b[^;]*?from '([^']+)';/gm)) {
+    const isOnlyTypes = statement.startsWith('import type');
+    const isDomain = from.startsWith('./');
+    expect(isOnlyTypes || isDomain || PURE.has(from), statement).toBe(true);
+  }
+});
+
+test.each(FILES)('%s reads no clock, no chance and no environment', file => {
+  const source = readFileSync(new URL(file, FOLDER), 'utf8');
+  expect(source).not.toMatch(/Date\.now|new Date\(\)|Math\.random|process\.|console\.|setTimeout|fetch\(/);
+});
