@@ -17,7 +17,8 @@ export interface Dependencies {
   readonly store: () => Promise<Store>;
   readonly policy: () => Promise<Policy>;
   readonly registry: () => Promise<Registry>;
-  readonly target: (spec: TargetSpec) => Promise<Target>;
+  /** @param image the repository that Slipway rolls out there; whatever else serves is a placeholder */
+  readonly target: (spec: TargetSpec, image: string) => Promise<Target>;
   readonly measure: (
     targets: readonly MetricTarget[],
     window: { sinceMs: number; untilMs: number },
@@ -55,7 +56,7 @@ export function dependenciesFrom(env: NodeJS.ProcessEnv): Dependencies {
         accessToken: () => clients.accessToken('registry'),
       });
     }),
-    target: spec => targetOf(spec, clients),
+    target: (spec, image) => targetOf(spec, image, clients),
     async measure(targets, window) {
       const { readCounts } = await import('./metrics/monitoring.ts');
       return readCounts(await clients.metrics(), targets, window);
@@ -88,15 +89,11 @@ async function openStore(settings: Settings): Promise<Store> {
   });
 }
 
-async function targetOf(spec: TargetSpec, clients: GoogleClients): Promise<Target> {
+async function targetOf(spec: TargetSpec, image: string, clients: GoogleClients): Promise<Target> {
   if (spec.cloudRun) {
     const { cloudRunTarget } = await import('./targets/cloud-run.ts');
-    const { services, revisions } = clients;
-    return cloudRunTarget(spec.cloudRun, {
-      services,
-      revisions,
-      accessToken: () => clients.accessToken('run'),
-    });
+    const { services, revisions, idToken } = clients;
+    return cloudRunTarget({ ...spec.cloudRun, image }, { services, revisions, idToken });
   }
   if (spec.gke) {
     const { gkeTarget } = await import('./targets/gke.ts');

@@ -31,7 +31,7 @@ export const requestSchema = z.object({
     .string()
     .nullish()
     .transform(given => given ?? undefined),
-  problem: z.unknown(),
+  problem: z.unknown().optional(),
 });
 export type Request = z.output<typeof requestSchema>;
 
@@ -60,7 +60,7 @@ export function isExecution(name: string | undefined, id: string): boolean {
 /** The target's spec and adapter, and the order to give it in the name of this rollout at this epoch. */
 export async function targetFor(deps: Dependencies, rollout: Rollout, name: string) {
   const spec = specOf(rollout, name);
-  return { spec, target: await deps.target(spec), order: orderFor(deps, rollout, spec) };
+  return { spec, target: await deps.target(spec, rollout.image), order: orderFor(deps, rollout, spec) };
 }
 
 function specOf(rollout: Rollout, name: string): TargetSpec {

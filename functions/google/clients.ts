@@ -23,7 +23,14 @@ export interface Endpoints {
   readonly pubsub?: string | undefined;
 }
 
-const API_NAMES = ['run', 'container', 'compute', 'workflowexecutions', 'monitoring', 'pubsub'] as const;
+export const API_NAMES = [
+  'run',
+  'container',
+  'compute',
+  'workflowexecutions',
+  'monitoring',
+  'pubsub',
+] as const;
 
 export function endpointVariable(api: keyof Endpoints): string {
   return `CLOUDSDK_API_ENDPOINT_OVERRIDES_${api.toUpperCase()}`;
@@ -51,6 +58,8 @@ export interface GoogleClients {
   pubsub(projectId: string): Promise<PubSub>;
   /** OAuth access token with the cloud-platform scope; undefined where the endpoint asks for none. */
   accessToken(api: keyof Endpoints | 'registry'): Promise<string | undefined>;
+  /** OIDC token for a Cloud Run service that asks its callers for one. */
+  idToken(audience: string): Promise<string | undefined>;
 }
 
 export function googleClients(endpoints: Endpoints): GoogleClients {
@@ -97,6 +106,11 @@ export function googleClients(endpoints: Endpoints): GoogleClients {
     async accessToken(api) {
       if (endpoints[api === 'registry' ? 'run' : api]) return undefined;
       return (await auth.getAccessToken()) ?? undefined;
+    },
+    async idToken(audience) {
+      if (endpoints.run) return undefined;
+      const client = await auth.getIdTokenClient(audience);
+      return client.idTokenProvider.fetchIdToken(audience);
     },
   };
 }

@@ -1,9 +1,12 @@
 import { type ErrorCode, SlipwayError } from '../errors.ts';
 
-/** gRPC status codes, https://grpc.github.io/grpc/core/md_doc_statuscodes.html; gax 6 reports these over REST too. */
+/**
+ * UNKNOWN (2) and INTERNAL (13) are what an HTTP 500 becomes: trouble on the other side that may pass.
+ * gRPC status codes, https://grpc.github.io/grpc/core/md_doc_statuscodes.html; gax 6 reports these over REST too.
+ */
 const GRPC: Readonly<Record<number, ErrorCode>> = {
   1: 'Unavailable',
-  2: 'Internal',
+  2: 'Unavailable',
   3: 'InvalidArgument',
   4: 'DeadlineExceeded',
   5: 'NotFound',
@@ -14,7 +17,7 @@ const GRPC: Readonly<Record<number, ErrorCode>> = {
   10: 'Conflict',
   11: 'InvalidArgument',
   12: 'InvalidArgument',
-  13: 'Internal',
+  13: 'Unavailable',
   14: 'Unavailable',
   15: 'Internal',
   16: 'Unauthenticated',

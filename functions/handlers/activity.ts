@@ -39,6 +39,7 @@ export async function activity(deps: Dependencies, request: HttpRequest, respons
     const problem = parsed.success
       ? `there is no activity "${parsed.data.activity}"; there are ${Object.keys(ACTIVITIES).join(', ')}`
       : z.prettifyError(parsed.error);
+    deps.log('ERROR', `an activity call makes no sense: ${problem}`);
     response.status(400).json({ message: problem });
     return;
   }

@@ -48,7 +48,7 @@ export function admit(
   }
   const quarantined = service.quarantine[push.digest];
   if (quarantined) {
-    const why = `${shortDigest(push.digest)} is in quarantine since ${quarantined.rollout}: ${quarantined.message}; a person can lift it with retry`;
+    const why = `${shortDigest(push.digest)} is in quarantine since ${quarantined.rollout}: ${quarantined.message.replace(/[.]$/, '')}; a person can lift it with retry`;
     return closed('Rejected', 'RolloutRejected', why);
   }
   if (push.publishedMs < service.newestPublishedMs) {

@@ -98,8 +98,7 @@ function resume(world: World, command: Command, nowMs: number): Transition {
 function takeBack(world: World, command: Command, nowMs: number): Transition {
   const { rollout } = world;
   if (!canRollBack(world, nowMs)) {
-    const why =
-      rollout.phase === 'Healthy' ? 'its way back is closed' : `the rollout is ${rollout.phase}`;
+    const why = rollout.phase === 'Healthy' ? 'its way back is closed' : `the rollout is ${rollout.phase}`;
     return refuse(world, nowMs, command.command, why);
   }
   const aborted = note(rollout, nowMs, 'RolloutAborted', `${by(command)}: ${command.command}`);

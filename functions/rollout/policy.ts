@@ -150,7 +150,7 @@ const serviceSchema = z
     loadBalancer: z.strictObject({ project: text, backendService: name }).optional(),
     probe: z
       .strictObject({
-        path: z.string().startsWith('/', 'expected a path such as /healthz'),
+        path: z.string().startsWith('/', 'expected a path such as /health'),
         expect: text.optional(),
       })
       .default({ path: '/' }),

@@ -285,11 +285,17 @@ function advance(world: World, position: Position, nowMs: number): World {
   if (!isSame(rollout.position, position) || !isMoving(rollout)) return world;
   const step = stepAt(rollout.spec, position);
   const servesFromNow = step !== undefined && 'setWeight' in step && rollout.servingSinceMs === undefined;
-  return update(world, {
+  const place = `wave ${position.wave + 1} step ${position.step + 1}`;
+  const advanced: Rollout = {
+    ...rollout,
     position: { ...position, step: position.step + 1 },
     servingSinceMs: servesFromNow ? nowMs : rollout.servingSinceMs,
     pause: undefined,
-  });
+  };
+  return {
+    ...world,
+    rollout: note(advanced, nowMs, 'RolloutStepCompleted', `${rollout.service} ${place} completed`),
+  };
 }
 
 function endWave(world: World, wave: number): World {

@@ -29,9 +29,9 @@ describe('a wrong policy', () => {
     const wrong = EXAMPLE.replace('setWeight: 25', 'setWeight: 250')
       .replace('duration: 10m', 'duration: 10')
       .replace('onBusy: queue', 'onBussy: queue')
-      .replace('{path: /healthz}', '{path: healthz}');
+      .replace('{path: /health}', '{path: health}');
     expect(problems(wrong)).toEqual([
-      `rollouts.yaml:${lineOf('probe:')}:19: services[0].probe.path: expected a path such as /healthz, found "healthz"`,
+      `rollouts.yaml:${lineOf('probe:')}:19: services[0].probe.path: expected a path such as /health, found "health"`,
       `rollouts.yaml:${lineOf('- pause:')}:29: services[0].strategy.steps[1].pause.duration: expected a duration such as 90s, 10m or 1h, found 10`,
       `rollouts.yaml:${lineOf('setWeight: 25')}:22: services[0].strategy.steps[2].setWeight: expected a whole number from 1 to 100, found 250`,
       `rollouts.yaml:${lineOf('onBusy')}:7: services[0].strategy.onBussy: unknown key; see docs/policy.md for the keys there are`,

@@ -1,0 +1,178 @@
+import { SlipwayError } from '../errors.ts';
+import { type AddressesOf, isForbiddenHost } from './addresses.ts';
+
+/** Slower than this on average, after the first `timeoutMs`, and a body counts as hanging: 64 KiB a second. */
+const SLOWEST_BYTES_PER_MS = 64;
+const MAX_REDIRECTS = 5;
+
+export interface Transport {
+  /** One GET that follows redirects. Settles when the answer's headers are there, within the time limit. */
+  get(url: URL, headers: Readonly<Record<string, string>>, operation: string): Promise<Answer>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Once only. Ending the loop early closes the connection. Fails when the other side is too slow. */
+  chunks(): AsyncGenerator<Uint8Array, void>;
+  /** @throws SlipwayError `InvalidArgument` when there are more than `maxBytes`. */
+  body(maxBytes: number): Promise<Buffer>;
+  discard(): void;
+}
+
+export interface TransportOptions {
+  readonly fetch: typeof fetch;
+  readonly timeoutMs: number;
+  /** Origins that were configured, and may therefore be loopback. */
+  readonly trustedOrigins: ReadonlySet<string>;
+  readonly addressesOf: AddressesOf;
+}
+
+export function transport(options: TransportOptions): Transport {
+  return {
+    async get(url, headers, operation) {
+      const controller = new AbortController();
+      const response = await inTime(
+        follow(options, url, headers, controller.signal, operation),
+        controller,
+        options.timeoutMs,
+        operation,
+      );
+      return answerOf(response, controller, options.timeoutMs, operation);
+    },
+  };
+}
+
+/** @throws SlipwayError `Internal` for a host that only this machine should be able to reach. */
+export async function checkForeignUrl(
+  options: Pick<TransportOptions, 'trustedOrigins' | 'addressesOf'>,
+  url: URL,
+  from: URL,
+  operation: string,
+): Promise<void> {
+  if (url.origin === from.origin || options.trustedOrigins.has(url.origin)) return;
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && from.protocol === 'http:')) {
+    throw refused(operation, `${from.host} sends the client to ${url.origin}, which is not https`);
+  }
+  if (await isForbiddenHost(url, options.addressesOf)) {
+    throw refused(
+      operation,
+      `${from.host} sends the client to ${url.host}, an address of the client's own machine or link`,
+    );
+  }
+}
+
+/** Redirects are followed by hand: each new host is checked, and none but the first origin gets the Authorization. */
+async function follow(
+  options: TransportOptions,
+  start: URL,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+  operation: string,
+): Promise<Response> {
+  const { authorization: _, ...anonymous } = headers;
+  let url = start;
+  for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
+    const response = await options.fetch(url, {
+      headers: url.origin === start.origin ? headers : anonymous,
+      redirect: 'manual',
+      signal,
+    });
+    const location = response.headers.get('location');
+    if (![301, 302, 303, 307, 308].includes(response.status) || location === null) return response;
+    response.body?.cancel().catch(() => undefined);
+    const next = URL.parse(location, url.href);
+    if (!next)
+      throw refused(operation, `${url.host} redirects to "${location.slice(0, 200)}", which is not a URL`);
+    await checkForeignUrl(options, next, url, operation);
+    url = next;
+  }
+  throw refused(operation, `${start.host} redirects more than ${MAX_REDIRECTS} times`);
+}
+
+function answerOf(
+  response: Response,
+  controller: AbortController,
+  timeoutMs: number,
+  operation: string,
+): Answer {
+  const chunks = () => readInTime(response, controller, timeoutMs, operation);
+  return {
+    status: response.status,
+    headers: response.headers,
+    chunks,
+    async body(maxBytes) {
+      const parts: Uint8Array[] = [];
+      let length = Number(response.headers.get('content-length') ?? 0);
+      if (length <= maxBytes) {
+        length = 0;
+        for await (const chunk of chunks()) {
+          length += chunk.length;
+          if (length > maxBytes) break;
+          parts.push(chunk);
+        }
+      }
+      controller.abort();
+      if (length > maxBytes) {
+        throw tooLarge(operation, length, maxBytes);
+      }
+      return Buffer.concat(parts);
+    },
+    discard: () => controller.abort(),
+  };
+}
+
+/** Time the consumer takes does not count: only waiting for the other side does. */
+async function* readInTime(
+  response: Response,
+  controller: AbortController,
+  timeoutMs: number,
+  operation: string,
+): AsyncGenerator<Uint8Array, void> {
+  if (!response.body) return;
+  const reader = response.body.getReader();
+  let waitedMs = 0;
+  let received = 0;
+  try {
+    while (true) {
+      const sinceMs = performance.now();
+      const patienceMs = timeoutMs + received / SLOWEST_BYTES_PER_MS - waitedMs;
+      const { done, value } = await inTime(reader.read(), controller, patienceMs, operation);
+      waitedMs += performance.now() - sinceMs;
+      if (done) return;
+      received += value.length;
+      yield value;
+    }
+  } finally {
+    controller.abort();
+  }
+}
+
+async function inTime<T>(
+  work: Promise<T>,
+  controller: AbortController,
+  limitMs: number,
+  operation: string,
+): Promise<T> {
+  const tooLate = () => controller.abort(slow(operation));
+  const timer = setTimeout(tooLate, Math.max(0, limitMs));
+  try {
+    return await work;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The registry's doing, which says nothing about the image and which no retry mends. */
+function refused(operation: string, why: string): SlipwayError {
+  return new SlipwayError(`${operation}: ${why}.`, { code: 'Internal', operation });
+}
+
+function slow(operation: string): SlipwayError {
+  return new SlipwayError(`${operation}: no answer in time.`, { code: 'DeadlineExceeded', operation });
+}
+
+function tooLarge(operation: string, length: number, maxBytes: number): SlipwayError {
+  const message = `${operation}: the answer has ${length} bytes or more, at most ${maxBytes} are read.`;
+  return new SlipwayError(message, { code: 'InvalidArgument', operation });
+}

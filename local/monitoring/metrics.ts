@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import type { ServedBy } from '../dataplane/dataplane.ts';
+import type { Labels, SeriesId, TimeSeries, ValueType } from './time-series.ts';
+
+export interface MetricDescriptor {
+  readonly resource: 'cloud_run_revision' | 'https_lb_rule';
+  readonly valueType: ValueType;
+  readonly unit: string;
+}
+
+/** https://cloud.google.com/monitoring/api/metrics_gcp */
+export const METRICS: ReadonlyMap<string, MetricDescriptor> = new Map<string, MetricDescriptor>([
+  ['run.googleapis.com/request_count', { resource: 'cloud_run_revision', valueType: 'INT64', unit: '1' }],
+  [
+    'run.googleapis.com/request_latencies',
+    { resource: 'cloud_run_revision', valueType: 'DISTRIBUTION', unit: 'ms' },
+  ],
+  [
+    'loadbalancing.googleapis.com/https/backend_request_count',
+    { resource: 'https_lb_rule', valueType: 'INT64', unit: '1' },
+  ],
+  [
+    'loadbalancing.googleapis.com/https/backend_latencies',
+    { resource: 'https_lb_rule', valueType: 'DISTRIBUTION', unit: 'ms' },
+  ],
+]);
+
+/** A series of this metric before its first point; undefined for a metric that nobody writes. */
+export function emptySeries(type: string): TimeSeries | undefined {
+  const descriptor = METRICS.get(type);
+  if (!descriptor) return undefined;
+  const { resource, valueType, unit } = descriptor;
+  return {
+    metric: { type, labels: {} },
+    resource: { type: resource, labels: {} },
+    metricKind: 'DELTA',
+    valueType,
+    unit,
+    points: [],
+  };
+}
+
+export function resourceOf(by: ServedBy): SeriesId['resource'] {
+  if (by.kind === 'cloudRun') {
+    return {
+      type: 'cloud_run_revision',
+      labels: {
+        project_id: by.project,
+        location: by.region,
+        service_name: by.service,
+        revision_name: by.revision,
+        configuration_name: by.service,
+      },
+    };
+  }
+  const backend = gatewayBackendName(by);
+  return {
+    type: 'https_lb_rule',
+    labels: {
+      project_id: by.project,
+      region: 'global',
+      url_map_name: `gkegw1-${hash(by.cluster, 4)}-${by.namespace}-gateway`,
+      backend_target_name: backend,
+      backend_target_type: 'BACKEND_SERVICE',
+      backend_name: backend,
+      backend_type: 'NETWORK_ENDPOINT_GROUP',
+      backend_scope: by.location,
+      backend_scope_type: 'ZONE',
+    },
+  };
+}
+
+/** Cloud Run says `5xx`, the load balancer `500`. */
+export function responseLabels(by: ServedBy, status: number): Labels {
+  const hundreds = Math.floor(status / 100);
+  return {
+    response_code: String(status),
+    response_code_class: by.kind === 'cloudRun' ? `${hundreds}xx` : String(hundreds * 100),
+  };
+}
+
+const MAX_NAME_LENGTH = 63;
+
+/**
+ * GKE's Gateway controller names backend services `gkegw1-HASH-NAMESPACE-SERVICE-PORT-HASH` and cuts namespace and
+ * service, in proportion to their lengths, where that is more than a resource name may have.
+ */
+function gatewayBackendName({
+  project,
+  cluster,
+  namespace,
+  service,
+  port,
+}: ServedBy & { kind: 'gke' }): string {
+  const prefix = `gkegw1-${hash(`${project}/${cluster}`, 4)}`;
+  const suffix = `${port}-${hash(`${project}/${cluster}/${namespace}/${service}/${port}`, 12)}`;
+  const room = MAX_NAME_LENGTH - prefix.length - suffix.length - 3;
+  const excess = namespace.length + service.length - room;
+  if (excess <= 0) return [prefix, namespace, service, suffix].join('-');
+  const cutFromNamespace = Math.ceil((excess * namespace.length) / (namespace.length + service.length));
+  const shortNamespace = namespace.slice(0, namespace.length - cutFromNamespace);
+  return [prefix, shortNamespace, service.slice(0, room - shortNamespace.length), suffix].join('-');
+}
+
+function hash(text: string, length: number): string {
+  const digest = createHash('sha256').update(text).digest('hex');
+  return BigInt(`0x${digest}`).toString(36).slice(0, length);
+}

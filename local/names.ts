@@ -1,0 +1,6 @@
+export const PROJECT = 'acme';
+export const LOCATION = 'us-central1';
+export const CLUSTER = 'main';
+export const REGISTRY_HOST = 'us-central1-docker.pkg.dev';
+/** The service of rollouts.yaml: behind the local load balancer and the local Gateway. */
+export const EXAMPLE_SERVICE = 'hello';
