@@ -30,6 +30,7 @@ import { CLUSTER, EXAMPLE_SERVICE, LOCATION, PROJECT, REGISTRY_HOST } from './na
 import { createTopics, deployWorkflows, runSweep, topicName } from './wiring.ts';
 import { WorkflowsCore } from './workflows/engine.ts';
 import { executionsApi } from './workflows/executions-api.ts';
+import type { Send } from './workflows/host.ts';
 import { sendByFetch } from './workflows/send.ts';
 
 export interface CloudOptions {
@@ -46,6 +47,8 @@ export interface CloudOptions {
   readonly random?: () => number;
   /** Delivers every message twice and in any order. */
   readonly chaos?: boolean;
+  /** How workflows send their requests; a test may lose or repeat them. */
+  readonly send?: Send;
 }
 
 export interface LocalCloud {
@@ -119,7 +122,7 @@ async function build(ground: Ground): Promise<LocalCloud> {
   const workflows = new WorkflowsCore({
     clock: ground.clock,
     project: PROJECT,
-    send: sendByFetch,
+    send: options.send ?? sendByFetch,
     baseUrl: () => apis.workflowexecutions.url,
   });
   stack.defer(() => workflows.stop());

@@ -99,7 +99,7 @@ async function work(
   weight?: number,
 ): Promise<Reply> {
   const name = request.target ?? '';
-  const world = await record(deps, request, { type: 'starting', target: name, stage });
+  const world = await record(deps, request, { type: 'starting', target: name, stage, weight });
   if (!world) return FENCED;
   const { target, order } = await targetFor(deps, world.rollout, name);
   const made = await attempt(one => call(one, order, world.rollout), target);

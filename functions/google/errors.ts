@@ -67,15 +67,16 @@ interface Described {
 
 function describe(error: unknown): Described {
   if (!(error instanceof Error)) return { code: 'Internal', message: String(error), body: undefined };
+  // Before `code`: a DOMException has a numeric one of its own.
+  if (error.name === 'AbortError' || error.name === 'TimeoutError') {
+    return { code: 'DeadlineExceeded', message: 'no answer in time', body: undefined };
+  }
   const code: unknown = 'code' in error ? error.code : undefined;
   const body: unknown = 'body' in error ? error.body : undefined;
   const headers: unknown = 'headers' in error ? error.headers : undefined;
   if (typeof code === 'number') {
     const kind = code < 20 ? (GRPC[code] ?? 'Internal') : codeOfHttpStatus(code);
     return { code: kind, message: kubernetesMessage(body) ?? googleMessage(error.message), body: headers };
-  }
-  if (error.name === 'AbortError' || error.name === 'TimeoutError') {
-    return { code: 'DeadlineExceeded', message: 'no answer in time', body: undefined };
   }
   if (typeof code === 'string' || error.cause instanceof Error) {
     const reason = error.cause instanceof Error ? error.cause.message : error.message;

@@ -32,8 +32,9 @@ export interface LayerToRead {
 }
 
 /**
- * Reads one layer to its end, and what could be executed from it. Memory is bounded by some 200 bytes for each of
- * 200,000 paths, the decompressor's window and the pieces in flight: 64 MiB, however large the layer. (The tar reader itself refuses headers of more than 4 MiB.)
+ * Reads one layer to its end, and what could be executed from it. However large the layer, memory is bounded by some 200
+ * bytes for each of 200,000 paths, the decompressor's window, the pieces in flight and an archive header, of which the
+ * tar reader takes up to 4 MiB.
  */
 export async function readLayer(source: Source, layer: LayerToRead): Promise<Outcome<LayerFiles>> {
   const { descriptor } = layer;

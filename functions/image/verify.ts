@@ -13,7 +13,7 @@ import {
 } from './inspect.ts';
 import { formatPlatform, parsePlatform, type Platform, samePlatform } from './platforms.ts';
 import { indexTooLarge, notAnIndex, platformMissing } from './reasons.ts';
-import { parseReference } from './reference.ts';
+import { imageOf, parseReference } from './reference.ts';
 import type { Registry } from './registry.ts';
 import type { Reason, Verdict, VerifiedPlatform } from './verdict.ts';
 
@@ -42,7 +42,7 @@ export async function verifyImage(
   digest: string,
   rules: VerifyRules,
 ): Promise<Verdict> {
-  parseReference(`${image}@${digest}`);
+  checkPinned(image, digest);
   const source: Source = { registry, image };
   const required = rules.platforms.map(requiredPlatform);
   const root = await readDocument(source, digest, `the image ${image}@${digest}`);
@@ -156,6 +156,15 @@ function verdictOf(digest: string, mediaType: string, findings: readonly Finding
   const reasons = findings.flatMap(finding => finding.reasons);
   const platforms = findings.flatMap(finding => finding.described ?? []);
   return { status: reasons.length === 0 ? 'accepted' : 'rejected', digest, mediaType, platforms, reasons };
+}
+
+function checkPinned(image: string, digest: string): void {
+  const reference = parseReference(`${image}@${digest}`);
+  if (reference.tag === undefined && imageOf(reference) === image) return;
+  throw new SlipwayError(`"${image}" is not HOST/REPOSITORY without a tag.`, {
+    code: 'InvalidArgument',
+    operation: 'verify image',
+  });
 }
 
 function requiredPlatform(text: string): Platform {

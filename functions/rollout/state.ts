@@ -45,7 +45,12 @@ export type RolloutEvent =
       readonly stable: Serving | undefined;
       readonly architecture?: string | undefined;
     }
-  | { readonly type: 'starting'; readonly target: string; readonly stage: Stage }
+  | {
+      readonly type: 'starting';
+      readonly target: string;
+      readonly stage: Stage;
+      readonly weight?: number | undefined;
+    }
   | {
       readonly type: 'progressed';
       readonly target: string;
@@ -174,13 +179,13 @@ const DONE: Readonly<Record<Stage, TargetStatus>> = {
 /** On record before the first write: a target that may have been changed is a target to be restored. */
 function start(
   world: World,
-  { target, stage }: Extract<RolloutEvent, { type: 'starting' }>,
+  { target, stage, weight }: Extract<RolloutEvent, { type: 'starting' }>,
   nowMs: number,
 ): World {
   const state = world.rollout.targets[target];
-  const status = WORKING[stage];
-  if (state?.isTouched && state.status === status) return world;
-  const change = { status, sinceMs: nowMs, isTouched: true };
+  const isDone = state?.status === DONE[stage] && (weight === undefined || state.weight === weight);
+  if (state?.isTouched && (isDone || state.status === WORKING[stage])) return world;
+  const change = { status: WORKING[stage], sinceMs: nowMs, isTouched: true };
   return { ...world, rollout: withTarget(world.rollout, target, change) };
 }
 

@@ -27,6 +27,7 @@ export interface KubernetesApi {
 export interface Answer {
   readonly status: number;
   readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** `apply` is server-side apply, by force: what a rollout writes is its own. */
@@ -118,7 +119,8 @@ async function connect(name: string, access: ClusterAccess): Promise<Connection>
       } else request.setDispatcher(dispatcher);
       return answered(`kubernetes.${method.toLowerCase()} ${path}`, async () => {
         const response = await http.send(request).toPromise();
-        return { status: response.httpStatusCode, body: await response.body.text() };
+        const body = await response.body.text();
+        return { status: response.httpStatusCode, body, headers: response.headers };
       });
     },
   };
@@ -165,6 +167,6 @@ function answered(operation: string, call: () => Promise<Answer>): Promise<Answe
 function parsed(operation: string, answer: Answer): Promise<unknown> {
   return calling(operation, async () => {
     if (answer.status >= 200 && answer.status < 300) return JSON.parse(answer.body);
-    throw new ApiException(answer.status, `HTTP ${answer.status}`, answer.body, {});
+    throw new ApiException(answer.status, `HTTP ${answer.status}`, answer.body, { ...answer.headers });
   });
 }

@@ -9,6 +9,7 @@ import {
   REPLICAS,
   REVISION,
   ROLLOUT,
+  readyOf,
   SCALE,
   UNPROVEN,
 } from './gke-objects.ts';
@@ -185,7 +186,9 @@ async function restore(site: Site, order: Order): Promise<Progress> {
     const confirmed = confirm(state.route, 0);
     if (confirmed.status !== 'done') return confirmed;
   }
-  if (!isRolledOut(state.stable)) return explain(site, order, state.stable);
+  // With a route the traffic is back; pods that were missing before the rollout are not its business.
+  const isBack = state.route ? readyOf(state.stable) > 0 : isRolledOut(state.stable);
+  if (!isBack) return again((await explain(site, order, state.stable)).message);
   return release(site, order, state.canary, state.stable, `${order.stable.revision} serves everything`);
 }
 

@@ -11,8 +11,8 @@ export interface View {
   keep(): void;
 }
 
-export function openView(stream: NodeJS.WriteStream): View {
-  return stream.isTTY ? terminalView(stream) : lineView(stream);
+export function openView(stream: NodeJS.WriteStream, style: 'tree' | 'lines' = 'tree'): View {
+  return stream.isTTY && style === 'tree' ? terminalView(stream) : lineView(stream);
 }
 
 function terminalView(stream: NodeJS.WriteStream): View {

@@ -37,6 +37,9 @@ export function watch(
     else seen.delete(uid);
   };
 
+  // Headers leave with the first byte, and a client waits for them; decoders skip the empty line.
+  stream.write('\n');
+
   const from = Number(request.query.get('resourceVersion') ?? 0);
   const missed = from > 0 ? core.store.since(from) : [];
   if (!missed) throw new KubeError('Expired', `too old resource version: ${from}`);

@@ -12,6 +12,7 @@ export type Deliver = (
   signal: AbortSignal,
 ) => Promise<number>;
 
+/** Node's fetch itself gives up after five minutes: of longer acknowledgement deadlines the rest is lost. */
 export const deliverByFetch: Deliver = async (url, body, headers, timeoutMs, signal) => {
   const response = await fetch(url, {
     method: 'POST',

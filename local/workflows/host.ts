@@ -54,7 +54,7 @@ export interface CallbackRequest {
   readonly receivedMs: number;
 }
 
-/** What one execution gives the standard library. Waits never settle once the execution is over. */
+/** What one execution gives the standard library. Nothing that waits is resumed once the execution is over. */
 export interface Host {
   readonly clock: Clock;
   env(name: string): string | undefined;

@@ -19,8 +19,9 @@ interface Visible {
 }
 
 interface Routing {
-  /** Names of the steps of the lists around a place, innermost first; `crossing` says what lies between it and the next. */
+  /** Names of the steps of the innermost list around a place. */
   readonly list: ReadonlySet<string>;
+  /** What has to be crossed to get to the list around that one. */
   readonly border: Block['border'];
   readonly outer: Routing | undefined;
 }

@@ -186,10 +186,12 @@ test('time series come aligned and reduced, page by page', async () => {
       crossSeriesReducer: 'REDUCE_SUM' as const,
       groupByFields: ['resource.label.revision_name'],
     },
-    pageSize: 3,
   };
 
-  const [page, , response] = await metrics.listTimeSeries(request, { autoPaginate: false });
+  const [page, , response] = await metrics.listTimeSeries(
+    { ...request, pageSize: 3 },
+    { autoPaginate: false },
+  );
   const [all] = await metrics.listTimeSeries(request);
 
   const pointsOf = (series: typeof all) =>

@@ -344,11 +344,8 @@ describe('what the image is not guilty of', () => {
     await expect(verify(odd.index([]).digest, ['arm'])).rejects.toMatchObject({ code: 'InvalidArgument' });
   });
 
-  it('an image name that is none', async () => {
-    const bad = verifyImage(registry, `${HOST}/Acme`, odd.index([]).digest, {
-      platforms: BOTH,
-      binaries: false,
-    });
+  it.each([`${HOST}/Acme`, `${IMAGE}:v1`, 'hello'])('an image name such as %s', async image => {
+    const bad = verifyImage(registry, image, odd.index([]).digest, { platforms: BOTH, binaries: false });
     await expect(bad).rejects.toMatchObject({ code: 'InvalidArgument' });
   });
 });

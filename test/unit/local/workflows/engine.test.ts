@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are expressions of the workflow language
 import { describe, expect, test } from 'vitest';
 import { ApiError } from '../../../../local/http.ts';
+import { SendError } from '../../../../local/workflows/host.ts';
 import { createWorld, json, PARENT, start, WORKFLOW } from './support.ts';
 
 const STEPS = `
@@ -110,6 +111,24 @@ describe('executions', () => {
     world.core.stop();
     await world.clock.advance(60_000);
     expect(world.core.getExecution(name).state).toBe('ACTIVE');
+  });
+
+  test('stop gives up requests too: nothing goes on after them, and nothing new starts', async () => {
+    const world = createWorld();
+    world.answer = ({ signal }) =>
+      new Promise((_, reject) => {
+        signal.addEventListener('abort', () => reject(new SendError('ConnectionBroken', 'aborted')));
+      });
+    const { name } = start(
+      world,
+      '- s:\n    try: {call: http.get, args: {url: "http://x"}}\n    except: {next: s}\n',
+    );
+    await world.clock.advance(1);
+    world.core.stop();
+    await world.clock.advance(60_000);
+    expect(world.requests).toHaveLength(1);
+    expect(world.core.getExecution(name).state).toBe('ACTIVE');
+    expect(() => world.core.createExecution(WORKFLOW)).toThrow('has been stopped');
   });
 
   test('call log levels', async () => {

@@ -16,7 +16,10 @@ const damaged = fc
   .record({
     at: fc.nat(ROLLOUT.length),
     length: fc.nat(40),
-    piece: fc.oneof(fc.string({ maxLength: 8 }), fc.constantFrom('- ', ': ', '{', '[', '${', '}', '\n', '    ', 'next: ')),
+    piece: fc.oneof(
+      fc.string({ maxLength: 8 }),
+      fc.constantFrom('- ', ': ', '{', '[', '${', '}', '\n', '    ', 'next: '),
+    ),
   })
   .map(({ at, length, piece }) => ROLLOUT.slice(0, at) + piece + ROLLOUT.slice(at + length));
 
@@ -46,29 +49,60 @@ test.each([
 
 test('any text is an expression or an ExpressionError', () => {
   const words = fc.array(
-    fc.constantFrom('a', '1', '.5', '"s"', 'not', 'and', 'in', '+', '-', '(', ')', '[', ']', '{', '}', ':', ',', '.', '==', ' '),
+    fc.constantFrom(
+      'a',
+      '1',
+      '.5',
+      '"s"',
+      'not',
+      'and',
+      'in',
+      '+',
+      '-',
+      '(',
+      ')',
+      '[',
+      ']',
+      '{',
+      '}',
+      ':',
+      ',',
+      '.',
+      '==',
+      ' ',
+    ),
     { maxLength: 20 },
   );
   fc.assert(
-    fc.property(fc.oneof(fc.string(), words.map(list => list.join(' '))), text => {
-      try {
-        parseExpression(text);
-      } catch (error) {
-        expect(error).toBeInstanceOf(ExpressionError);
-      }
-    }),
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        words.map(list => list.join(' ')),
+      ),
+      text => {
+        try {
+          parseExpression(text);
+        } catch (error) {
+          expect(error).toBeInstanceOf(ExpressionError);
+        }
+      },
+    ),
   );
 });
 
 test('a quotient floored times the divisor plus the remainder is the dividend', () => {
   const small = fc.bigInt({ min: -1000n, max: 1000n });
   fc.assert(
-    fc.property(small, small.filter(value => value !== 0n), (dividend, divisor) => {
-      const quotient = binary('//', dividend, divisor);
-      const remainder = binary('%', dividend, divisor);
-      expect(binary('+', binary('*', quotient, divisor), remainder)).toBe(dividend);
-      expect(quotient).toBe(BigInt(Math.floor(Number(dividend) / Number(divisor))));
-    }),
+    fc.property(
+      small,
+      small.filter(value => value !== 0n),
+      (dividend, divisor) => {
+        const quotient = binary('//', dividend, divisor);
+        const remainder = binary('%', dividend, divisor);
+        expect(binary('+', binary('*', quotient, divisor), remainder)).toBe(dividend);
+        expect(quotient).toBe(BigInt(Math.floor(Number(dividend) / Number(divisor))));
+      },
+    ),
   );
 });
 

@@ -160,6 +160,20 @@ greet:
     expect(await resultOf(source)).toEqual(['Ada Unknown', 'Grace Hopper', 'Alan T.']);
   });
 
+  test('a default stands in only for an argument that was not given, not for null', async () => {
+    const source = `
+main:
+  steps:
+    - a: {call: sub, args: {x: null}, result: given}
+    - b: {call: sub, result: left_out}
+    - c: {return: "\${[given, left_out]}"}
+sub:
+  params: [x: 1]
+  steps:
+    - s: {return: "\${x}"}`;
+    expect(await resultOf(source)).toEqual([null, 1]);
+  });
+
   test('without a return the result is null, and variables are its own', async () => {
     const source = `
 main:

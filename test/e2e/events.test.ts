@@ -1,0 +1,171 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { stringify } from 'yaml';
+import { PROJECT, REGISTRY_HOST } from '../../local/names.ts';
+import { aPolicyService, E2eWorld, eventHeaders, GATED, rawPush } from './world.ts';
+
+const SERVICES = [
+  aPolicyService('raw'),
+  aPolicyService('event'),
+  aPolicyService('gate', GATED),
+  aPolicyService('flaky'),
+  aPolicyService('typo'),
+  aPolicyService('single'),
+];
+
+let world: E2eWorld;
+beforeAll(async () => {
+  world = await E2eWorld.open(SERVICES);
+});
+afterAll(() => world.close());
+
+function notification(service: string, tag: string, digest: string): object {
+  const image = `${REGISTRY_HOST}/${PROJECT}/apps/${service}`;
+  return { action: 'INSERT', digest: `${image}@${digest}`, tag: `${image}:${tag}` };
+}
+
+async function deadMessages(problem: RegExp) {
+  return (await world.store.list('deadMessage')).filter(message => problem.test(message.problem));
+}
+
+describe('a push', () => {
+  test('rolls out and ends Healthy, first straight to 100 %, then as a canary', async () => {
+    await world.push({ service: 'single', tag: 'v1' });
+    expect((await world.until('single', 'v1')).phase).toBe('Healthy');
+    await world.push({ service: 'single', tag: 'v2' });
+    const second = await world.until('single', 'v2');
+    expect(second.phase).toBe('Healthy');
+    expect(second.history.map(({ message }) => message)).toContain('Advance single.us canary weight 50');
+  });
+
+  test('that is delivered again, raw or as a CloudEvent, ends in the same one rollout', async () => {
+    const digest = await world.push({ service: 'raw', tag: 'v1' });
+    await world.until('raw', 'v1');
+    const again = notification('raw', 'v1', digest);
+    const raw = await world.post('imagePush', 'gcr', rawPush('gcr', again, 'm1'));
+    const event = await world.post(
+      'imagePush',
+      'gcr',
+      rawPush('gcr', again, 'm2'),
+      eventHeaders('gcr', 'm2'),
+    );
+    expect([raw.status, event.status]).toEqual([204, 204]);
+    const rollouts = await world.rollouts('raw');
+    expect(rollouts.map(({ phase }) => phase)).toEqual(['Healthy']);
+    expect(world.executions('rollout', rollouts[0]?.id ?? '')).toHaveLength(1);
+  });
+
+  test('that comes only as a CloudEvent starts a rollout', async () => {
+    const digest = await world.push({ service: 'event', tag: 'v1' });
+    await world.until('event', 'v1');
+    const body = rawPush('gcr', notification('event', 'v2', digest), 'm3');
+    expect((await world.post('imagePush', 'gcr', body, eventHeaders('gcr', 'm3'))).status).toBe(204);
+    expect((await world.until('event', 'v2')).phase).toBe('Healthy');
+  });
+
+  test('that was published earlier than the newest is superseded', async () => {
+    const digest = await world.push({ service: 'single', tag: 'v3' });
+    await world.until('single', 'v3');
+    const late = rawPush('gcr', notification('single', 'v0', digest), 'm4', '2020-01-01T00:00:00Z');
+    await world.post('imagePush', 'gcr', late);
+    expect((await world.until('single', 'v0')).phase).toBe('Superseded');
+  });
+
+  test('waits out a registry that answers 500', async () => {
+    const recover = world.cloud.faults.registry.inject({
+      methods: ['GET'],
+      path: /apps\/flaky\/manifests/,
+      times: 2,
+      fault: { kind: 'status', status: 500 },
+    });
+    await world.push({ service: 'flaky', tag: 'v1' });
+    expect((await world.until('flaky', 'v1')).phase).toBe('Healthy');
+    recover();
+  });
+
+  test.each([
+    ['a delete', { action: 'DELETE', tag: `${REGISTRY_HOST}/${PROJECT}/apps/raw:v1` }],
+    [
+      'a digest alone',
+      { action: 'INSERT', digest: `${REGISTRY_HOST}/${PROJECT}/apps/raw@sha256:${'1'.repeat(64)}` },
+    ],
+    ['a signature', notification('raw', `sha256-${'1'.repeat(64)}.sig`, `sha256:${'1'.repeat(64)}`)],
+    ['an image that no service has', notification('unknown', 'v1', `sha256:${'1'.repeat(64)}`)],
+  ])('that is %s starts nothing and is acknowledged', async (_, value) => {
+    const before = (await world.store.list('rollout')).length;
+    expect((await world.post('imagePush', 'gcr', rawPush('gcr', value, 'm5'))).status).toBe(204);
+    expect(await world.store.list('rollout')).toHaveLength(before);
+  });
+});
+
+describe('a message that makes no sense', () => {
+  test.each([
+    ['imagePush', 'gcr', 'not JSON', /expected JSON/],
+    ['imagePush', 'gcr', { act: 'INSERT' }, /action/],
+    ['imagePush', 'gcr', { action: 'INSERT', tag: 'UPPER CASE', digest: 'x' }, /UPPER CASE/],
+    [
+      'command',
+      'rollout-commands',
+      { command: 'explode', service: 'raw', actor: 'me' },
+      /expected one of promote, pause/,
+    ],
+    [
+      'command',
+      'rollout-commands',
+      { command: 'promote', service: 'nobody', actor: 'me' },
+      /there is no service nobody; the policy has raw/,
+    ],
+    [
+      'sloAlert',
+      'slo-alerts',
+      { version: '1.2', incident: { state: 'open', policy_name: 'cpu' } },
+      /"cpu" to have the user label slipway_service/,
+    ],
+  ] as const)('on %s (%s) is acknowledged, recorded and reported', async (name, topic, value, problem) => {
+    const id = `dead-${problem.source.length}-${JSON.stringify(value).length}`;
+    expect((await world.post(name, topic, rawPush(topic, value, id))).status).toBe(204);
+    const [message] = await deadMessages(problem);
+    expect(message).toMatchObject({ topic });
+  });
+
+  test('with a body that is no Pub/Sub message is acknowledged and recorded too', async () => {
+    expect((await world.post('imagePush', 'gcr', { hello: 1 })).status).toBe(204);
+    expect(await deadMessages(/expected a Pub\/Sub message/)).not.toHaveLength(0);
+  });
+});
+
+describe('a promote', () => {
+  test('that is delivered twice opens one gate', async () => {
+    await world.push({ service: 'gate', tag: 'v1' });
+    await world.until('gate', 'v1');
+    await world.push({ service: 'gate', tag: 'v2' });
+    const paused = await world.until('gate', 'v2', ({ phase }) => phase === 'Paused');
+    const promote = rawPush(
+      'rollout-commands',
+      { command: 'promote', service: 'gate', actor: 'me' },
+      'promote-1',
+    );
+    await world.post('command', 'rollout-commands', promote);
+    await world.post('command', 'rollout-commands', promote);
+    const rollout = await world.until('gate', 'v2');
+    expect(paused.pause?.gate).toBe('wave 1 step 2');
+    expect(rollout.phase).toBe('Healthy');
+    expect(rollout.history.filter(({ reason }) => reason === 'RolloutPromoted')).toHaveLength(1);
+    expect(rollout.history.filter(({ reason }) => reason === 'CommandRefused')).toHaveLength(0);
+  });
+});
+
+describe('a malformed policy', () => {
+  test('is refused with file, line and column, and the push goes on when it is mended', async () => {
+    await world.writePolicy('services:\n  - name: Typo\n');
+    await world.push({ service: 'typo', tag: 'v1' });
+    await world.eventually(
+      () => 'the functions to name the mistake',
+      () =>
+        world.cloud.functions
+          .lastLines()
+          .some(line => line.includes('rollouts.yaml:2:11: services[0].name: expected lower-case letters')),
+    );
+    await world.writePolicy(stringify({ services: SERVICES }));
+    expect((await world.until('typo', 'v1')).phase).toBe('Healthy');
+  });
+});
