@@ -86,6 +86,8 @@ function send(reply: HttpReply, incoming: http.IncomingMessage, outgoing: http.S
   const { body } = reply;
   if (isStream(body)) {
     outgoing.writeHead(reply.status, reply.headers);
+    // A watch may have nothing to say for long; its client waits for the headers.
+    outgoing.flushHeaders();
     body.on('error', () => outgoing.destroy());
     outgoing.on('close', () => body.destroy());
     body.pipe(outgoing);

@@ -37,7 +37,7 @@ export async function settleOn(
 ): Promise<Reply> {
   const { rollout } = await readWorld(deps, id);
   const state = rollout.targets[name];
-  if (!state || !state.isTouched || state.status === 'Settled') return { status: 'done', message: 'settled' };
+  if (!state?.isTouched || state.status === 'Settled') return { status: 'done', message: 'settled' };
   const { target, order } = await targetFor(deps, rollout, name);
   const settled = await attempt(one => one.settle({ ...order, fence: guard }), target);
   if (settled.status !== 'done')

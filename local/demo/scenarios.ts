@@ -16,6 +16,8 @@ export type Figures = Record<string, unknown>;
 export interface Scenario {
   readonly name: string;
   readonly title: string;
+  /** Names, or their beginnings, of the scenarios it builds on. */
+  readonly after: readonly string[];
   play(stage: Stage, figures: Figures): Promise<Omit<Outcome, 'name'>>;
 }
 
@@ -34,6 +36,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: '1 first rollout',
     title: 'v1.0.0, the first rollout: nothing to compare with, straight to 100 % on all four targets',
+    after: [],
     async play(stage) {
       await stage.push({ version: 'v1.0.0' });
       const rollout = await stage.watch('v1.0.0');
@@ -52,6 +55,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: '2 good canary',
     title: 'v1.1.0, good: 5 → 25 → 50 %, a gate opened by a Pub/Sub message, 100 %; wave by wave',
+    after: ['1'],
     async play(stage, figures) {
       const sinceMs = Date.now();
       await stage.push({ version: 'v1.1.0' });
@@ -93,6 +97,7 @@ export const SCENARIOS: readonly Scenario[] = [
     name: '3a bad, judge off',
     title:
       'v1.2.0 fails one request in five and the judge is off: at 50 % the SLO alert takes everything back',
+    after: ['1', '2'],
     async play(stage, figures) {
       await stage.setJudge(false);
       const expected = 'Degraded by the SLO alert at 50 %; stable serves again';
@@ -108,6 +113,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: '3b bad, judge on',
     title: 'v1.2.1, same fault, judge on: Failed at 5 %, restored before any alert notices',
+    after: ['1', '2'],
     async play(stage, figures) {
       await stage.setJudge(true);
       const expected = 'Degraded by the judge at 5 %, no alert; stable serves again';
@@ -120,6 +126,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: '4 one platform',
     title: 'v1.3.0 was built for amd64 alone: refused at the door',
+    after: [],
     async play(stage) {
       await stage.push({ version: 'v1.3.0', platforms: ['linux/amd64'] });
       const rollout = await stage.watch('v1.3.0');
@@ -131,6 +138,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: '5 quarantine',
     title: "v1.2.0's digest under a new tag: in quarantine, nothing starts",
+    after: ['1', '2', '3a'],
     async play(stage) {
       await stage.retag('v1.2.0', 'v1.4.0');
       const rollout = await stage.watch('v1.4.0');
