@@ -2,9 +2,9 @@ import { z } from 'zod';
 import type { Dependencies } from '../dependencies.ts';
 import { isFenced, SlipwayError } from '../errors.ts';
 import { readWorld } from '../orchestrator.ts';
+import type { TargetSpec } from '../rollout/policy.ts';
 import { type Rollout, revisionOf } from '../rollout/record.ts';
 import type { World } from '../rollout/state.ts';
-import type { TargetSpec } from '../rollout/policy.ts';
 import type { Order, Target } from '../targets/target.ts';
 
 /** What the workflow sends with every call: ids and positions, no data. */

@@ -1,8 +1,9 @@
 import type { Dependencies } from '../dependencies.ts';
+import { SlipwayError } from '../errors.ts';
 import { apply, readWorld } from '../orchestrator.ts';
-import type { Rollout } from '../rollout/record.ts';
-import { type RolloutEvent, type Stage, transition } from '../rollout/state.ts';
 import { stepAt } from '../rollout/plan.ts';
+import type { Rollout } from '../rollout/record.ts';
+import { isSame, type RolloutEvent, type Stage, transition } from '../rollout/state.ts';
 import type { Order, Progress, Target } from '../targets/target.ts';
 import { attempt, FENCED, fence, owns, type Reply, type Request, targetFor } from './run.ts';
 
@@ -52,20 +53,29 @@ export function deploy(deps: Dependencies, request: Request): Promise<Reply> {
   return work(deps, request, 'deploy', (target, order) => target.deploy(order));
 }
 
-/** Asks the canary itself before anybody else does. */
+/** Asks the canary itself before anybody else does, and the platform what it runs on. */
 export function probe(deps: Dependencies, request: Request): Promise<Reply> {
   return work(deps, request, 'probe', async (target, order, rollout) => {
     const result = await target.probe(order, rollout.spec.probe);
     switch (result.status) {
       case 'passed':
-        return { status: 'done', message: result.message };
+        return { status: 'done', message: result.message, architecture: await architectureOf(target, order) };
       case 'skipped':
-        return { status: 'done', message: `probe skipped: ${result.message}` };
+        return {
+          status: 'done',
+          message: `probe skipped: ${result.message}`,
+          architecture: await architectureOf(target, order),
+        };
       case 'again':
       case 'failed':
         return { status: result.status, message: `probe: ${result.message}` };
     }
   });
+}
+
+async function architectureOf(target: Target, { revision, digest }: Order): Promise<string | undefined> {
+  const { revisions } = await target.observe();
+  return revisions.find(one => one.revision === revision || one.digest === digest)?.architecture;
 }
 
 export async function setWeight(deps: Dependencies, request: Request): Promise<Reply> {
@@ -75,7 +85,29 @@ export async function setWeight(deps: Dependencies, request: Request): Promise<R
     return { status: 'failed', message: `step ${request.step + 1} of ${rollout.id} sets no weight` };
   }
   const weight = step.setWeight;
-  return work(deps, request, 'weight', (target, order) => target.setWeight(order, weight), weight);
+  return work(
+    deps,
+    request,
+    'weight',
+    (target, order) => target.setWeight(stillAt(deps, request, order), weight),
+    weight,
+  );
+}
+
+/** A call that was held up somewhere must not bring back the weight of a step that is behind. */
+function stillAt(deps: Dependencies, { wave, step }: Request, order: Order): Order {
+  return {
+    ...order,
+    async fence() {
+      await order.fence();
+      const { rollout } = await readWorld(deps, order.rollout);
+      if (isSame(rollout.position, { wave, step })) return;
+      throw new SlipwayError(`${order.rollout} has left wave ${wave + 1} step ${step + 1}`, {
+        code: 'Fenced',
+        operation: 'set the weight',
+      });
+    },
+  };
 }
 
 export function promote(deps: Dependencies, request: Request): Promise<Reply> {
@@ -91,11 +123,13 @@ export async function restore(deps: Dependencies, request: Request): Promise<Rep
   return deps.nowMs() - sinceMs < RESTORE_PATIENCE_MS ? { ...reply, status: 'again' } : reply;
 }
 
+type Made = Progress & { readonly architecture?: string | undefined };
+
 async function work(
   deps: Dependencies,
   request: Request,
   stage: Stage,
-  call: (target: Target, order: Order, rollout: Rollout) => Promise<Progress>,
+  call: (target: Target, order: Order, rollout: Rollout) => Promise<Made>,
   weight?: number,
 ): Promise<Reply> {
   const name = request.target ?? '';
@@ -105,7 +139,9 @@ async function work(
   const made = await attempt(one => call(one, order, world.rollout), target);
   if (made.status === 'fenced') return FENCED;
   const progress: Progress = { status: made.status, message: made.message };
-  const after = await record(deps, request, { type: 'progressed', target: name, stage, progress, weight });
+  const architecture = 'architecture' in made ? made.architecture : undefined;
+  const event = { type: 'progressed', target: name, stage, progress, weight, architecture } as const;
+  const after = await record(deps, request, event);
   if (!after) return FENCED;
   const hasFailed = stage !== 'restore' && after.rollout.phase === 'RollingBack';
   return { status: hasFailed ? 'failed' : made.status, message: made.message };

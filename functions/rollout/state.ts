@@ -57,6 +57,8 @@ export type RolloutEvent =
       readonly stage: Stage;
       readonly progress: Progress;
       readonly weight?: number | undefined;
+      /** Of the node or instance it runs on, as the platform tells it. */
+      readonly architecture?: string | undefined;
     }
   | { readonly type: 'stepped'; readonly position: Position }
   | {
@@ -205,6 +207,7 @@ function progress(
     status: DONE[stage],
     message: made.message,
     ...(event.weight === undefined ? {} : { weight: event.weight }),
+    ...(event.architecture === undefined ? {} : { architecture: event.architecture }),
     ...(state.status === DONE[stage] ? {} : { sinceMs: nowMs }),
   };
   const isNew =
@@ -489,6 +492,6 @@ function say(
   return { ...note(rollout, nowMs, reason, message, target), message };
 }
 
-function isSame(a: Position, b: Position): boolean {
+export function isSame(a: Position, b: Position): boolean {
   return a.wave === b.wave && a.step === b.step;
 }
