@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { DEMO_TIMES } from './policy.ts';
 import { printReport } from './report.ts';
-import { type Figures, type Outcome, type Scenario, SCENARIOS } from './scenarios.ts';
+import { type Figures, type Outcome, SCENARIOS, type Scenario } from './scenarios.ts';
 import { SLO, Stage } from './stage.ts';
 import { openView, type View } from './view.ts';
 

@@ -5,7 +5,7 @@ export const DEMO_TIMES = {
   pause: '3s',
   progressDeadline: '30s',
   rollbackWindow: '10m',
-  judge: { interval: '500ms', minRequests: 15, maxExtension: '15s' },
+  judge: { interval: '500ms', minRequests: 40, maxExtension: '20s' },
 } as const;
 
 /** rollouts.yaml with its minutes as seconds; everything else stays as it is written there. */

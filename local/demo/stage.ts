@@ -18,11 +18,11 @@ import { EXAMPLE_SERVICE, PROJECT } from '../names.ts';
 import { demoPolicy } from './policy.ts';
 import type { View } from './view.ts';
 
-export const SLO = { availability: 99.5, burnRate: 10, windowSeconds: 8 } as const;
+export const SLO = { availability: 99.5, burnRate: 10, windowSeconds: 10 } as const;
 
 /** Requests per second that users send, steadily, from beginning to end. */
-const LOAD_BALANCER_RATE = 150;
-const GATEWAY_RATE = 60;
+const LOAD_BALANCER_RATE = 240;
+const GATEWAY_RATE = 90;
 const PLACES = ['us', 'eu', 'asia'];
 
 const REPOSITORY = `${PROJECT}/apps/${EXAMPLE_SERVICE}`;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { applyCommand, type Command } from '../../../functions/rollout/commands.ts';
+import { applyCommand, type RolloutCommand } from '../../../functions/rollout/commands.ts';
 import {
   aWorld,
   BEGUN,
@@ -12,7 +12,10 @@ import {
 } from '../../worlds.ts';
 import { transition } from '../../../functions/rollout/state.ts';
 
-function given(command: Command['command'], change: Partial<Command & { id: string }> = {}): Command & { id: string } {
+function given(
+  command: RolloutCommand['command'],
+  change: Partial<RolloutCommand & { id: string }> = {},
+): RolloutCommand & { id: string } {
   return { id: 'm1', command, service: 'hello', full: false, actor: 'ops@example.com', ...change };
 }
 

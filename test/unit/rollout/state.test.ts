@@ -187,6 +187,16 @@ describe('trouble', () => {
     expect(actions).toEqual([{ do: 'ensure', rollout: 'hello-next' }]);
   });
 
+  test('a rollout that is aborted while it waits leaves the service to the one in flight', () => {
+    const world = aWorld();
+    const { id } = world.rollout;
+    const waiting = { ...world, service: { ...world.service, active: 'hello-first', waiting: id } };
+    const { world: after, actions } = play(waiting, [TROUBLE, { type: 'restored' }]);
+    expect(after.rollout.phase).toBe('Degraded');
+    expect(after.service).toMatchObject({ active: 'hello-first', waiting: undefined });
+    expect(actions).toEqual([]);
+  });
+
   test('making way for a newer push is no reason for quarantine', () => {
     const cause = { kind: 'Superseded', message: 'v2 goes first' } as const;
     const { world } = play(aWorld(), [...UNTIL_GATE, { type: 'troubled', cause }, { type: 'restored' }]);
