@@ -1,15 +1,19 @@
 import { readFile, stat } from 'node:fs/promises';
 import { SlipwayError } from './errors.ts';
 import { type GoogleClients, googleClients, readEndpoints } from './google/clients.ts';
-import { callCallback, createExecution, isExecutionActive } from './google/executions.ts';
 import { publishEvent, type RolloutEventMessage } from './google/events.ts';
+import { callCallback, createExecution, isExecutionActive } from './google/executions.ts';
 import type { Registry } from './image/registry.ts';
 import type { MetricTarget, Reading } from './metrics/monitoring.ts';
 import { type Policy, parsePolicy, type TargetSpec } from './rollout/policy.ts';
 import { printProblem } from './rollout/policy-problems.ts';
+import type { PreflightProblem } from './rollout/preflight.ts';
 import type { WorkflowKind } from './rollout/record.ts';
 import { readSettings, type Settings } from './settings.ts';
 import type { Store } from './store/store.ts';
+import type { ClusterAccess } from './targets/gke-cluster.ts';
+import type { GkeSpec } from './targets/gke-state.ts';
+import type { LoadBalancer, LoadBalancerSpec } from './targets/load-balancer.ts';
 import type { Target } from './targets/target.ts';
 
 /** All that the handlers reach the world with. */
@@ -19,9 +23,13 @@ export interface Dependencies {
   readonly registry: () => Promise<Registry>;
   /** @param image the repository that Slipway rolls out there; whatever else serves is a placeholder */
   readonly target: (spec: TargetSpec, image: string) => Promise<Target>;
+  readonly loadBalancer: (spec: LoadBalancerSpec) => Promise<LoadBalancer>;
+  /** What would keep a rollout from a cluster's nodes. */
+  readonly preflightGke: (spec: GkeSpec) => Promise<readonly PreflightProblem[]>;
   readonly measure: (
     targets: readonly MetricTarget[],
     window: { sinceMs: number; untilMs: number },
+    slowMs: number | undefined,
   ) => Promise<Reading>;
   /** Starts an execution and returns its name. */
   readonly launch: (workflow: WorkflowKind, rollout: string) => Promise<string>;
@@ -47,7 +55,7 @@ export function dependenciesFrom(env: NodeJS.ProcessEnv): Dependencies {
   const clients = googleClients(endpoints);
   const parent = (workflow: WorkflowKind) => workflowName(settings, workflow);
   return {
-    store: once(() => openStore(settings)),
+    store: once(() => openStore(settings, clients)),
     policy: policyReader(settings.policyFile),
     registry: once(async () => {
       const { registryClient } = await import('./image/registry.ts');
@@ -57,9 +65,17 @@ export function dependenciesFrom(env: NodeJS.ProcessEnv): Dependencies {
       });
     }),
     target: (spec, image) => targetOf(spec, image, clients),
-    async measure(targets, window) {
+    async loadBalancer(spec) {
+      const { loadBalancer } = await import('./targets/load-balancer.ts');
+      return loadBalancer(spec, clients);
+    },
+    async preflightGke(spec) {
+      const { architectureFrom, preflightGke } = await import('./targets/gke-preflight.ts');
+      return preflightGke(spec, clusterAccess(clients), architectureFrom(clients, spec));
+    },
+    async measure(targets, window, slowMs) {
       const { readCounts } = await import('./metrics/monitoring.ts');
-      return readCounts(await clients.metrics(), targets, window);
+      return readCounts(await clients.metrics(), targets, window, { latencyThresholdMs: slowMs });
     },
     launch: async (workflow, rollout) =>
       createExecution(await clients.executions(), parent(workflow), rollout),
@@ -80,13 +96,17 @@ function workflowName(settings: Settings, workflow: WorkflowKind): string {
   return `projects/${settings.project}/locations/${settings.location}/workflows/${id}`;
 }
 
-async function openStore(settings: Settings): Promise<Store> {
-  const [, file] = /^sqlite:(.+)$/.exec(settings.store) ?? [];
-  if (file) return (await import('./store/sqlite.ts')).sqliteStore(file);
-  throw new SlipwayError(`SLIPWAY_STORE: expected sqlite:FILE, found "${settings.store}"`, {
-    code: 'InvalidArgument',
-    operation: 'open the store',
-  });
+async function openStore({ project, store }: Settings, clients: GoogleClients): Promise<Store> {
+  const [, kind, place] = /^(sqlite|firestore)(?::(.+))?$/.exec(store) ?? [];
+  if (kind === 'sqlite' && place) return (await import('./store/sqlite.ts')).sqliteStore(place);
+  if (kind === 'firestore') {
+    const { firestoreStore } = await import('./store/firestore.ts');
+    return firestoreStore(await clients.firestore(project, place ?? '(default)'));
+  }
+  throw new SlipwayError(
+    `SLIPWAY_STORE: expected firestore, firestore:DATABASE or sqlite:FILE, found "${store}"`,
+    { code: 'InvalidArgument', operation: 'open the store' },
+  );
 }
 
 async function targetOf(spec: TargetSpec, image: string, clients: GoogleClients): Promise<Target> {
@@ -97,15 +117,16 @@ async function targetOf(spec: TargetSpec, image: string, clients: GoogleClients)
   }
   if (spec.gke) {
     const { gkeTarget } = await import('./targets/gke.ts');
-    return gkeTarget(spec.gke, {
-      clusters: clients.clusters,
-      accessToken: () => clients.accessToken('container'),
-    });
+    return gkeTarget(spec.gke, clusterAccess(clients));
   }
   throw new SlipwayError(`target ${spec.name} is neither cloudRun nor gke`, {
     code: 'InvalidArgument',
     operation: 'find the target',
   });
+}
+
+function clusterAccess({ clusters, accessToken }: GoogleClients): ClusterAccess {
+  return { clusters, accessToken: () => accessToken('container') };
 }
 
 /** Reads the policy again whenever the file has changed. */
@@ -116,7 +137,8 @@ function policyReader(file: string): () => Promise<Policy> {
     const changedMs = await stat(file).then(
       ({ mtimeMs }) => mtimeMs,
       cause => {
-        throw new SlipwayError(`${operation}: no such file; set SLIPWAY_POLICY`, {
+        const why = cause instanceof Error ? cause.message : String(cause);
+        throw new SlipwayError(`${operation}: ${why}; SLIPWAY_POLICY says which file it is`, {
           code: 'NotFound',
           operation,
           cause,

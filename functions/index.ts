@@ -2,6 +2,7 @@ import { type CloudEvent, cloudEvent, http } from '@google-cloud/functions-frame
 import { type Dependencies, dependenciesFrom } from './dependencies.ts';
 import { activity } from './handlers/activity.ts';
 import { command } from './handlers/command.ts';
+import { deadLetter } from './handlers/dead-letter.ts';
 import { imagePush } from './handlers/image-push.ts';
 import { sloAlert } from './handlers/slo-alert.ts';
 import { sweep } from './handlers/sweep.ts';
@@ -11,6 +12,7 @@ const deps = dependenciesFrom(process.env);
 onMessage('imagePush', imagePush);
 onMessage('command', command);
 onMessage('sloAlert', sloAlert);
+onMessage('deadLetter', deadLetter);
 
 http('activity', (request, response) => activity(deps, request, response));
 http('sweep', async (_request, response) => {

@@ -1,7 +1,10 @@
 import type { Dependencies } from './dependencies.ts';
 import { SlipwayError } from './errors.ts';
+import type { RolloutEventMessage } from './google/events.ts';
+import { overtaken } from './rollout/admission.ts';
 import { type HistoryEntry, newServiceState, type Rollout } from './rollout/record.ts';
-import { type Action, dueWorkflow, type Transition, transition, type World } from './rollout/state.ts';
+import { transition } from './rollout/state.ts';
+import { type Action, dueWorkflow, type Transition, type World } from './rollout/world.ts';
 
 /**
  * Changes one record: reads it, lets `change` decide, stores what it decided, and carries out what follows. The world
@@ -22,9 +25,13 @@ export async function apply(
     if (changed.world.service !== service) transaction.write('service', service.name, changed.world.service);
     return { before: rollout, after: changed };
   });
-  await announce(deps, after.world.rollout, newEntries(before, after.world.rollout));
-  for (const action of after.actions) await carryOut(deps, action);
-  await launchIfDue(deps, after.world);
+  const announced = announce(deps, before, after.world.rollout);
+  try {
+    for (const action of after.actions) await carryOut(deps, action);
+    await launchIfDue(deps, after.world);
+  } finally {
+    await announced;
+  }
   return after.world;
 }
 
@@ -43,7 +50,7 @@ function unknownRollout(id: string): SlipwayError {
   return new SlipwayError(`${operation}: there is no such rollout`, { code: 'NotFound', operation });
 }
 
-export async function carryOut(deps: Dependencies, action: Action): Promise<void> {
+async function carryOut(deps: Dependencies, action: Action): Promise<void> {
   switch (action.do) {
     case 'ensure':
       await launchIfDue(deps, await readWorld(deps, action.rollout));
@@ -86,25 +93,47 @@ async function pokeQuietly(deps: Dependencies, callback: string): Promise<void> 
   }
 }
 
-function newEntries(before: Rollout | undefined, after: Rollout): HistoryEntry[] {
-  const known = before?.history.at(-1)?.sequence ?? 0;
-  return after.history.filter(entry => entry.sequence > known);
+/** The rollout in flight makes way for one that supersedes it. */
+export async function makeWay(deps: Dependencies, world: World): Promise<void> {
+  const inTheWay = overtaken(world);
+  if (inTheWay === undefined) return;
+  const cause = { kind: 'Superseded', message: `${world.rollout.tag} was pushed and goes first` } as const;
+  await apply(deps, inTheWay, (before, nowMs) => transition(before, { type: 'troubled', cause }, nowMs));
 }
 
-/** Publishes what is new in the record's history. Listeners are told; nothing waits for them. */
+/** Publishes what is new in the record's history. Listeners are told; nothing depends on them. */
 export async function announce(
   deps: Dependencies,
+  before: Rollout | undefined,
   rollout: Rollout,
-  entries: readonly HistoryEntry[],
 ): Promise<void> {
+  const known = before?.history.at(-1)?.sequence ?? 0;
+  const entries = rollout.history.filter(entry => entry.sequence > known);
   for (const entry of entries) {
     const fields = { rollout: rollout.id, reason: entry.reason, phase: rollout.phase, target: entry.target };
-    deps.log(entry.reason === 'RollingBack' ? 'WARNING' : 'INFO', entry.message, fields);
+    deps.log(SEVERITY[entry.reason] ?? 'INFO', entry.message, fields);
   }
-  const published = entries.map(entry => deps.publish(eventOf(rollout, entry)));
-  for (const result of await Promise.allSettled(published)) {
-    if (result.status === 'rejected')
-      deps.log('ERROR', `an event was not published: ${String(result.reason)}`);
+  await Promise.all(entries.map(entry => publishQuietly(deps, eventOf(rollout, entry))));
+}
+
+const SEVERITY: Readonly<Partial<Record<HistoryEntry['reason'], 'WARNING' | 'ERROR'>>> = {
+  RollingBack: 'WARNING',
+  RestoreFailed: 'ERROR',
+};
+
+/** Nobody waits longer for listeners. */
+const PUBLISH_TIMEOUT_MS = 5000;
+
+export async function publishQuietly(deps: Dependencies, event: RolloutEventMessage): Promise<void> {
+  const late = new Promise<never>((_, reject) => {
+    const why = new Error(`no answer within ${PUBLISH_TIMEOUT_MS} ms`);
+    setTimeout(() => reject(why), PUBLISH_TIMEOUT_MS).unref();
+  });
+  try {
+    await Promise.race([deps.publish(event), late]);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    deps.log('ERROR', `event ${event.id} was not published: ${why}`);
   }
 }
 

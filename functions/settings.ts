@@ -6,7 +6,7 @@ export interface Settings {
   /** Region of the two workflows. */
   readonly location: string;
   readonly policyFile: string;
-  /** `firestore`, or `sqlite:FILE`. */
+  /** `firestore` (the project's default database), `firestore:DATABASE`, or `sqlite:FILE`. */
   readonly store: string;
   readonly rolloutWorkflow: string;
   readonly rollbackWorkflow: string;
@@ -27,7 +27,7 @@ const VARIABLES = {
   policyFile: { name: 'SLIPWAY_POLICY', meaning: 'path of the policy file', fallback: 'rollouts.yaml' },
   store: {
     name: 'SLIPWAY_STORE',
-    meaning: 'where records live: firestore or sqlite:FILE',
+    meaning: 'where records live: firestore, firestore:DATABASE or sqlite:FILE',
     fallback: 'firestore',
   },
   rolloutWorkflow: {

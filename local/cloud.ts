@@ -6,7 +6,7 @@ import { type Clock, realClock } from './clock.ts';
 import { ComputeCore } from './compute/core.ts';
 import { computeApi } from './compute/http.ts';
 import { ClusterManager, containerApi } from './container/clusters.ts';
-import type { ServedRequest } from './dataplane/dataplane.ts';
+import type { DataPlane, ServedRequest } from './dataplane/dataplane.ts';
 import { startFront } from './dataplane/fronts.ts';
 import { startLoadBalancer } from './dataplane/load-balancer.ts';
 import { LocalDataPlane } from './dataplane/local-data-plane.ts';
@@ -18,6 +18,7 @@ import { Kubernetes } from './kubernetes/core.ts';
 import { type KubernetesServer, kubeconfigOf, serveKubernetes } from './kubernetes/server.ts';
 import { MonitoringCore } from './monitoring/core.ts';
 import { monitoringApi } from './monitoring/http.ts';
+import { CLUSTER, EXAMPLE_SERVICE, LOCATION, PROJECT, REGISTRY_HOST } from './names.ts';
 import { PubSubCore } from './pubsub/core.ts';
 import { pubsubApi } from './pubsub/http.ts';
 import { deliverByFetch } from './pubsub/push.ts';
@@ -26,9 +27,8 @@ import { registryHandler } from './registry/http.ts';
 import { CloudRun } from './run/core.ts';
 import { cloudRunApi } from './run/http.ts';
 import { UrlPool } from './urls.ts';
-import { CLUSTER, EXAMPLE_SERVICE, LOCATION, PROJECT, REGISTRY_HOST } from './names.ts';
 import { createTopics, deployWorkflows, runSweep, topicName } from './wiring.ts';
-import { WorkflowsCore } from './workflows/engine.ts';
+import { WorkflowsCore, type WorkflowsOptions } from './workflows/engine.ts';
 import { executionsApi } from './workflows/executions-api.ts';
 import type { Send } from './workflows/host.ts';
 import { sendByFetch } from './workflows/send.ts';
@@ -49,6 +49,12 @@ export interface CloudOptions {
   readonly chaos?: boolean;
   /** How workflows send their requests; a test may lose or repeat them. */
   readonly send?: Send;
+  /** Before every step of every execution; may kill the execution, and the step then does not run. */
+  readonly onStep?: WorkflowsOptions['onStep'];
+  /** Runs the containers; without it they are processes of this machine. */
+  readonly dataPlane?: DataPlane;
+  /** 5 unless told; 0 leaves the sweep to whoever calls it. */
+  readonly sweepEverySeconds?: number;
 }
 
 export interface LocalCloud {
@@ -113,7 +119,7 @@ async function build(ground: Ground): Promise<LocalCloud> {
   await mkdir(options.directory, { recursive: true });
   const { pubsub, monitoring } = startMessaging(ground);
   const registry = await startRegistry(ground, pubsub);
-  const dataPlane = startDataPlane(ground, registry.url);
+  const dataPlane = options.dataPlane ?? startDataPlane(ground, registry.url);
   const onServed = (served: ServedRequest) => monitoring.record(served);
   const run = await startCloudRun(ground, dataPlane, onServed);
   const kubernetes = await startKubernetes(ground, dataPlane);
@@ -124,6 +130,7 @@ async function build(ground: Ground): Promise<LocalCloud> {
     project: PROJECT,
     send: options.send ?? sendByFetch,
     baseUrl: () => apis.workflowexecutions.url,
+    ...(options.onStep ? { onStep: options.onStep } : {}),
   });
   stack.defer(() => workflows.stop());
   const apis = await serveApis(ground, {
@@ -229,7 +236,7 @@ type OnServed = (served: ServedRequest) => void;
 
 async function startCloudRun(
   { clock, random, stack }: Ground,
-  dataPlane: LocalDataPlane,
+  dataPlane: DataPlane,
   onServed: OnServed,
 ): Promise<CloudRun> {
   const urls = await UrlPool.open({
@@ -249,7 +256,7 @@ async function startCloudRun(
   return run;
 }
 
-async function startKubernetes({ options, clock, faults, stack }: Ground, dataPlane: LocalDataPlane) {
+async function startKubernetes({ options, clock, faults, stack }: Ground, dataPlane: DataPlane) {
   const core = new Kubernetes({
     clock,
     dataPlane,
@@ -350,7 +357,7 @@ function environment(
 }
 
 async function connectFunctions(
-  { clock, stack }: Ground,
+  { options, clock, stack }: Ground,
   env: Readonly<Record<string, string>>,
   workflows: WorkflowsCore,
   pubsub: PubSubCore,
@@ -359,7 +366,7 @@ async function connectFunctions(
   stack.defer(() => functions.stop());
   await deployWorkflows(workflows, functions);
   createTopics(pubsub, functions);
-  stack.defer(runSweep(clock, functions));
+  stack.defer(runSweep(clock, functions, options.sweepEverySeconds));
   return functions;
 }
 

@@ -25,7 +25,35 @@ export type Fault =
   /** The request is not handled, and its connection stays open until {@link Faults.clear}. */
   | { readonly kind: 'hang' }
   /** The request is handled, and its connection is cut before the answer. */
-  | { readonly kind: 'loseAnswer' };
+  | { readonly kind: 'loseAnswer' }
+  /** The request is kept back and handled when it is let go, however long ago its client has left. */
+  | { readonly kind: 'hold'; readonly hold: Hold };
+
+/** A request that is kept back: prepared earlier, to arrive after what came later. Use it with `times: 1`. */
+export class Hold {
+  readonly #caught = Promise.withResolvers<void>();
+  readonly #released = Promise.withResolvers<void>();
+  readonly #answered = Promise.withResolvers<number>();
+
+  /** Resolves when a request has come. */
+  get caught(): Promise<void> {
+    return this.#caught.promise;
+  }
+
+  /** Lets the request go. @returns the status that it is answered with */
+  release(): Promise<number> {
+    this.#released.resolve();
+    return this.#answered.promise;
+  }
+
+  async keep(handle: () => Promise<HttpReply> | HttpReply): Promise<HttpReply> {
+    this.#caught.resolve();
+    await this.#released.promise;
+    const reply = await handle();
+    this.#answered.resolve(reply.status);
+    return reply;
+  }
+}
 
 export interface FaultRule {
   /** Methods it applies to; all without it. */
@@ -103,6 +131,8 @@ export class Faults {
         case 'loseAnswer':
           await handler(request);
           return cutConnection();
+        case 'hold':
+          return fault.hold.keep(() => handler(request));
         default:
           return handler(request);
       }
@@ -144,12 +174,7 @@ function refusal(fault: Extract<Fault, { kind: 'status' }>): HttpReply {
   };
 }
 
-/** The body breaks before its first byte, so the transport drops the connection without having sent a header. */
+/** A body that is gone before its first byte: the transport drops the connection without having sent a header. */
 function cutConnection(): HttpReply {
-  const body = new Readable({
-    read() {
-      this.destroy(new Error('connection cut by an injected fault'));
-    },
-  });
-  return { status: 200, body };
+  return { status: 200, body: new Readable().destroy() };
 }

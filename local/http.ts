@@ -85,6 +85,10 @@ export async function answer(
 function send(reply: HttpReply, incoming: http.IncomingMessage, outgoing: http.ServerResponse): void {
   const { body } = reply;
   if (isStream(body)) {
+    if (body.destroyed) {
+      outgoing.destroy();
+      return;
+    }
     outgoing.writeHead(reply.status, reply.headers);
     // A watch may have nothing to say for long; its client waits for the headers.
     outgoing.flushHeaders();

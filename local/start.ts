@@ -73,7 +73,7 @@ Roll something out     the service is "${EXAMPLE_SERVICE}", the policy ${policyF
 
 Open a gate, or abort
   curl -X POST ${urls.pubsub}/v1/projects/${PROJECT}/topics/rollout-commands:publish -H content-type:application/json \\
-    -d "{\\"messages\\":[{\\"data\\":\\"$(printf '%s' '{"command":"promote","service":"${EXAMPLE_SERVICE}","actor":"me"}' | base64 -w0)\\"}]}"
+    -d "{\\"messages\\":[{\\"data\\":\\"$(printf '%s' '{"command":"promote","service":"${EXAMPLE_SERVICE}","actor":"me"}' | base64 | tr -d '\\n')\\"}]}"
 
 Look inside
   kubectl --kubeconfig ${kubeconfigFile} get pods

@@ -18,7 +18,7 @@ export interface UrlPoolOptions {
   readonly onServed: (served: ServedRequest) => void;
 }
 
-const SPARE = 24;
+const SPARE = 48;
 
 /**
  * Real loopback URLs for services and tags. A URL must be known the moment a tag is set, so fronts listen beforehand and

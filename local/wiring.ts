@@ -12,16 +12,18 @@ const TOPICS: Readonly<Record<string, FunctionName | undefined>> = {
   'rollout-commands': 'command',
   'slo-alerts': 'sloAlert',
   'rollout-events': undefined,
-  'dead-letters': undefined,
+  'dead-letters': 'deadLetter',
 };
 
 const RETRY_POLICY = { minimumBackoff: '1s', maximumBackoff: '60s' };
-const MAX_DELIVERY_ATTEMPTS = 20;
+const DEAD_LETTERS = 'dead-letters';
 const ACK_DEADLINE_SECONDS = 60;
 
 export function topicName(id: string): string {
   return `projects/${PROJECT}/topics/${id}`;
 }
+
+const DEAD_LETTER_POLICY = { deadLetterTopic: topicName(DEAD_LETTERS), maxDeliveryAttempts: 20 };
 
 export function createTopics(pubsub: PubSubCore, functions: Functions): void {
   for (const id of Object.keys(TOPICS)) pubsub.createTopic(topicName(id));
@@ -31,10 +33,8 @@ export function createTopics(pubsub: PubSubCore, functions: Functions): void {
       topic: topicName(id),
       ackDeadlineSeconds: ACK_DEADLINE_SECONDS,
       retryPolicy: RETRY_POLICY,
-      deadLetterPolicy: {
-        deadLetterTopic: topicName('dead-letters'),
-        maxDeliveryAttempts: MAX_DELIVERY_ATTEMPTS,
-      },
+      // A dead letter that cannot be put on record stays where it is: there is nothing behind.
+      ...(id === DEAD_LETTERS ? {} : { deadLetterPolicy: DEAD_LETTER_POLICY }),
       // The functions framework learns the topic from the path.
       pushConfig: { pushEndpoint: `${functions.urls[name]}/${topicName(id)}` },
     });
@@ -50,19 +50,26 @@ export async function deployWorkflows(workflows: WorkflowsCore, functions: Funct
 }
 
 /** More often than on Google Cloud, where it is every five minutes: here windows are short. */
-const SWEEP_EVERY_MS = 5000;
+const SWEEP_EVERY_SECONDS = 5;
 
-/** @returns stops it, and waits for a sweep that is under way */
-export function runSweep(clock: Clock, functions: Functions): () => Promise<void> {
-  let isOver = false;
+/**
+ * @param everySeconds 0 for never
+ * @returns stops it, and waits for a sweep that is under way
+ */
+export function runSweep(
+  clock: Clock,
+  functions: Functions,
+  everySeconds: number = SWEEP_EVERY_SECONDS,
+): () => Promise<void> {
+  let isOver = everySeconds === 0;
   let sweeping: Promise<unknown> = Promise.resolve();
-  let cancel = clock.after(SWEEP_EVERY_MS, tick);
+  let cancel = isOver ? () => {} : clock.after(everySeconds * 1000, tick);
   function tick(): void {
     sweeping = fetch(functions.urls.sweep, { method: 'POST' })
       .then(response => response.body?.cancel())
       .catch(() => undefined)
       .finally(() => {
-        if (!isOver) cancel = clock.after(SWEEP_EVERY_MS, tick);
+        if (!isOver) cancel = clock.after(everySeconds * 1000, tick);
       });
   }
   return async () => {

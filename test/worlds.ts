@@ -2,7 +2,8 @@ import type { Verdict } from '../functions/image/verify.ts';
 import { admit, type Push } from '../functions/rollout/admission.ts';
 import { parsePolicy, type Service } from '../functions/rollout/policy.ts';
 import { newServiceState, type Rollout } from '../functions/rollout/record.ts';
-import { type RolloutEvent, type Transition, transition, type World } from '../functions/rollout/state.ts';
+import { type RolloutEvent, transition } from '../functions/rollout/state.ts';
+import type { Transition, World } from '../functions/rollout/world.ts';
 
 /** A Monday morning. */
 export const START_MS = Date.UTC(2026, 0, 5, 9);
@@ -47,13 +48,9 @@ export function anAcceptedVerdict(digest = DIGEST): Verdict {
 
 /** A rollout that was just admitted and has its turn. */
 export function aWorld(service = aService()): World {
-  const { rollout, service: state } = admit(
-    service,
-    aPush(),
-    anAcceptedVerdict(),
-    newServiceState(service.name),
-    START_MS,
-  );
+  const verdict = anAcceptedVerdict();
+  const free = newServiceState(service.name);
+  const { rollout, service: state } = admit(service, aPush(), verdict, free, undefined, START_MS);
   return { rollout, service: state };
 }
 

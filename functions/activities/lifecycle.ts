@@ -2,8 +2,9 @@ import type { Dependencies } from '../dependencies.ts';
 import { apply, readWorld } from '../orchestrator.ts';
 import { isFirst, lookSeconds, pollSeconds, remainingWaves } from '../rollout/plan.ts';
 import type { WorkflowKind } from '../rollout/record.ts';
-import { transition } from '../rollout/state.ts';
-import { FENCED, isExecution, owns, type Reply, type Request } from './run.ts';
+import { type RolloutEvent, transition } from '../rollout/state.ts';
+import { touchedTargets } from '../rollout/trouble.ts';
+import { applyAsOwner, FENCED, isExecution, owns, type Reply, type Request } from './run.ts';
 
 /** Takes the record over: from here on this execution owns the targets, until the epoch is raised. */
 export async function begin(deps: Dependencies, request: Request, workflow: WorkflowKind): Promise<Reply> {
@@ -11,15 +12,13 @@ export async function begin(deps: Dependencies, request: Request, workflow: Work
   const { rollout } = await apply(deps, request.rollout, (world, nowMs) =>
     transition(world, { type: 'begun', workflow, execution }, nowMs),
   );
+  if (rollout.phase === 'Rejected') return { status: 'failed', message: rollout.message };
   if (!isExecution(rollout.owner?.execution, execution)) return FENCED;
-  const touched = Object.entries(rollout.targets).flatMap(([name, { isTouched }]) =>
-    isTouched ? [name] : [],
-  );
   return {
     status: 'done',
     message: rollout.message,
     epoch: rollout.epoch,
-    targets: workflow === 'rollback' ? touched : Object.keys(rollout.targets),
+    targets: workflow === 'rollback' ? touchedTargets(rollout) : Object.keys(rollout.targets),
     pollSeconds: pollSeconds(rollout.spec),
     lookSeconds: lookSeconds(rollout.spec),
   };
@@ -36,19 +35,19 @@ export async function plan(deps: Dependencies, request: Request): Promise<Reply>
 /** Every target of the wave has done this step. */
 export async function stepDone(deps: Dependencies, request: Request): Promise<Reply> {
   const { wave, step } = request;
-  return settleWith(deps, request, { type: 'stepped', position: { wave, step } });
+  return tell(deps, request, { type: 'stepped', position: { wave, step } });
 }
 
 export async function waveDone(deps: Dependencies, request: Request): Promise<Reply> {
-  return settleWith(deps, request, { type: 'waveEnded', wave: request.wave });
+  return tell(deps, request, { type: 'waveEnded', wave: request.wave });
 }
 
 export async function complete(deps: Dependencies, request: Request): Promise<Reply> {
-  return settleWith(deps, request, { type: 'completed' });
+  return tell(deps, request, { type: 'completed' });
 }
 
 export async function restored(deps: Dependencies, request: Request): Promise<Reply> {
-  return settleWith(deps, request, { type: 'restored' });
+  return tell(deps, request, { type: 'restored' });
 }
 
 /**
@@ -56,25 +55,30 @@ export async function restored(deps: Dependencies, request: Request): Promise<Re
  * nothing; it matters when the workflow itself failed, e.g. when its retries were used up.
  */
 export async function fail(deps: Dependencies, request: Request): Promise<Reply> {
-  const message = `the workflow gave up: ${describe(request.problem)}`;
-  return settleWith(deps, request, { type: 'troubled', cause: { kind: 'Workflow', message } });
+  const message = `the workflow gave up: ${reasonsIn(request.problem).join('; ').slice(0, 800)}`;
+  return tell(deps, request, { type: 'troubled', cause: { kind: 'Workflow', message } });
 }
 
-async function settleWith(
-  deps: Dependencies,
-  request: Request,
-  event: Parameters<typeof transition>[1],
-): Promise<Reply> {
-  let isOwner = true;
-  const { rollout } = await apply(deps, request.rollout, (world, nowMs) => {
-    isOwner = owns(world, request);
-    return isOwner ? transition(world, event, nowMs) : { world, actions: [] };
-  });
-  return isOwner ? { status: 'done', message: rollout.message } : FENCED;
+async function tell(deps: Dependencies, request: Request, event: RolloutEvent): Promise<Reply> {
+  const world = await applyAsOwner(deps, request, (before, nowMs) => transition(before, event, nowMs));
+  return world ? { status: 'done', message: world.rollout.message } : FENCED;
 }
 
-function describe(problem: unknown): string {
-  if (typeof problem !== 'object' || problem === null) return String(problem);
-  const { message } = problem as { message?: unknown };
-  return typeof message === 'string' ? message : JSON.stringify(problem).slice(0, 500);
+/** The sentences in what a workflow caught: an activity's answer, a client error, or one such per branch. */
+export function reasonsIn(problem: unknown): string[] {
+  if (!isRecord(problem)) return [String(problem)];
+  const { branches, body, message } = problem;
+  if (Array.isArray(branches)) {
+    const inner = branches.flatMap(branch => {
+      const error: unknown = isRecord(branch) ? branch['error'] : undefined;
+      return isRecord(error) ? reasonsIn(error['payload'] ?? error['context']) : [];
+    });
+    return [...new Set(inner)];
+  }
+  if (isRecord(body) && typeof body['message'] === 'string') return [body['message']];
+  return [typeof message === 'string' ? message : JSON.stringify(problem)];
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }

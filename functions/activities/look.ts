@@ -1,15 +1,17 @@
 import type { Dependencies } from '../dependencies.ts';
 import { SlipwayError } from '../errors.ts';
 import type { MetricTarget, Reading } from '../metrics/monitoring.ts';
-import { apply, readWorld } from '../orchestrator.ts';
+import { readWorld } from '../orchestrator.ts';
 import { type Judgement, judge, type Measurement } from '../rollout/judge.ts';
+import { lookSeconds } from '../rollout/plan.ts';
 import type { TargetSpec } from '../rollout/policy.ts';
 import type { Rollout } from '../rollout/record.ts';
 import { transition } from '../rollout/state.ts';
-import { FENCED, owns, type Reply, type Request, revisionOn } from './run.ts';
+import { applyAsOwner, FENCED, owns, type Reply, type Request, revisionOn } from './run.ts';
 
-/** An execution keeps a log of every step it ever took; after a day at a gate a fresh one goes on. */
-const EXECUTION_AGE_MS = 24 * 3_600_000;
+/** After a day at a gate a fresh execution goes on: one has 100,000 steps, and a look costs it eight. */
+const MAX_AGE_MS = 24 * 3_600_000;
+const MAX_LOOKS = 8000;
 
 /** One look of a rollout that waits: what do the record and the judge say? */
 export async function look(deps: Dependencies, request: Request): Promise<Reply> {
@@ -18,26 +20,25 @@ export async function look(deps: Dependencies, request: Request): Promise<Reply>
   const judgement = await judgeWave(deps, world.rollout, request.wave);
   const { wave, step, callback } = request;
   const position = { wave, step };
-  let isOwner = true;
-  const { rollout } = await apply(deps, request.rollout, (before, nowMs) => {
-    isOwner = owns(before, request);
-    return isOwner
-      ? transition(before, { type: 'looked', position, judgement, callback }, nowMs)
-      : { world: before, actions: [] };
-  });
-  if (!isOwner) return FENCED;
+  const after = await applyAsOwner(deps, request, (before, nowMs) =>
+    transition(before, { type: 'looked', position, judgement, callback }, nowMs),
+  );
+  if (!after) return FENCED;
+  const { rollout } = after;
   if (rollout.phase === 'RollingBack') return { status: 'failed', message: rollout.message };
   if (rollout.position.wave !== wave || rollout.position.step !== step)
     return { status: 'done', message: 'go on' };
-  if (deps.nowMs() - (rollout.owner?.sinceMs ?? deps.nowMs()) > EXECUTION_AGE_MS)
-    return handOver(deps, request);
+  if (isOld(rollout, deps.nowMs())) return handOver(deps, request);
   return { status: 'again', message: rollout.message };
 }
 
+function isOld({ owner, spec }: Rollout, nowMs: number): boolean {
+  const maxAgeMs = Math.min(MAX_AGE_MS, MAX_LOOKS * lookSeconds(spec) * 1000);
+  return owner !== undefined && nowMs - owner.sinceMs > maxAgeMs;
+}
+
 async function handOver(deps: Dependencies, request: Request): Promise<Reply> {
-  await apply(deps, request.rollout, (world, nowMs) =>
-    owns(world, request) ? transition(world, { type: 'handedOver' }, nowMs) : { world, actions: [] },
-  );
+  await applyAsOwner(deps, request, (world, nowMs) => transition(world, { type: 'handedOver' }, nowMs));
   return { status: 'fenced', message: 'a successor goes on from here' };
 }
 
@@ -49,10 +50,12 @@ async function judgeWave(deps: Dependencies, rollout: Rollout, wave: number): Pr
   const specs = rollout.spec.targets.filter(({ name }) => members.includes(name));
   const untilMs = deps.nowMs();
   const window = { sinceMs: rollout.servingSinceMs, untilMs };
+  const slowMs = slo.latency && slo.latency.threshold * 1000;
   const measured = await measure(
     deps,
     specs.flatMap(spec => metricTarget(rollout, spec)),
     window,
+    slowMs,
   );
   return judge(measured, rules, slo.availability, untilMs);
 }
@@ -62,9 +65,10 @@ async function measure(
   deps: Dependencies,
   targets: readonly MetricTarget[],
   window: { sinceMs: number; untilMs: number },
+  slowMs: number | undefined,
 ): Promise<Measurement> {
   try {
-    return pool(await deps.measure(targets, window));
+    return pool(await deps.measure(targets, window, slowMs));
   } catch (error) {
     if (!(error instanceof SlipwayError)) throw error;
     deps.log('ERROR', `the judge has no metrics: ${error.message}`);

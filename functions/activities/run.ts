@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { Dependencies } from '../dependencies.ts';
 import { isFenced, SlipwayError } from '../errors.ts';
-import { readWorld } from '../orchestrator.ts';
+import { apply, readWorld } from '../orchestrator.ts';
 import type { TargetSpec } from '../rollout/policy.ts';
 import { type Rollout, revisionOf } from '../rollout/record.ts';
-import type { World } from '../rollout/state.ts';
+import type { Transition, World } from '../rollout/world.ts';
 import type { Order, Target } from '../targets/target.ts';
 
 /** What the workflow sends with every call: ids and positions, no data. */
@@ -50,6 +50,20 @@ export const FENCED: Reply = { status: 'fenced', message: 'another execution own
 /** Whether the caller still owns the record. */
 export function owns({ rollout }: World, { execution, epoch }: Request): boolean {
   return rollout.epoch === epoch && isExecution(rollout.owner?.execution, execution);
+}
+
+/** Changes the record in the name of the caller; undefined, and nothing changed, when the caller does not own it. */
+export async function applyAsOwner(
+  deps: Dependencies,
+  request: Request,
+  change: (world: World, nowMs: number) => Transition,
+): Promise<World | undefined> {
+  let isOwner = true;
+  const after = await apply(deps, request.rollout, (world, nowMs) => {
+    isOwner = owns(world, request);
+    return isOwner ? change(world, nowMs) : { world, actions: [] };
+  });
+  return isOwner ? after : undefined;
 }
 
 /** Executions know their id, the API their full name. */

@@ -2,31 +2,49 @@ import type { Dependencies } from '../dependencies.ts';
 import { SlipwayError } from '../errors.ts';
 import { apply, readWorld } from '../orchestrator.ts';
 import { stepAt } from '../rollout/plan.ts';
+import { reject } from '../rollout/preflight.ts';
 import type { Rollout } from '../rollout/record.ts';
-import { isSame, type RolloutEvent, type Stage, transition } from '../rollout/state.ts';
+import { isLastResort } from '../rollout/regions.ts';
+import type { Stage } from '../rollout/stages.ts';
+import { type RolloutEvent, transition } from '../rollout/state.ts';
+import { isSame } from '../rollout/world.ts';
 import type { Order, Progress, Target } from '../targets/target.ts';
-import { attempt, FENCED, fence, owns, type Reply, type Request, targetFor } from './run.ts';
+import { applyAsOwner, attempt, FENCED, fence, owns, type Reply, type Request, targetFor } from './run.ts';
 
-/** After this long a restore that still does not come about is left to people; the sweep goes on trying. */
+/** After this long a target that cannot be restored is left to people, so that it does not block the service for ever. */
 const RESTORE_PATIENCE_MS = 3_600_000;
 
-/** Stores what serves before anything changes; an earlier rollout whose way back is still open is settled first. */
+/** Stores what serves before anything changes. */
 export async function arm(deps: Dependencies, request: Request): Promise<Reply> {
+  const world = await readWorld(deps, request.rollout);
+  if (!owns(world, request)) return FENCED;
+  const name = request.target ?? '';
+  const { target } = await targetFor(deps, world.rollout, name);
+  const { stable, revisions } = await target.observe();
+  const architecture = revisions.find(({ revision }) => revision === stable?.revision)?.architecture;
+  await record(deps, request, { type: 'armed', target: name, stable, architecture });
+  return { status: 'done', message: stable ? `${stable.revision} serves` : 'nothing serves yet' };
+}
+
+/**
+ * The canary's place is taken while an earlier rollout's way back is open: it is settled first. Where that does not come
+ * about, this rollout is rejected, before it has changed anything.
+ */
+export async function makeRoom(deps: Dependencies, request: Request): Promise<Reply> {
   const world = await readWorld(deps, request.rollout);
   if (!owns(world, request)) return FENCED;
   const { rollout, service } = world;
   const name = request.target ?? '';
-  if (service.healthy && service.healthy !== rollout.id) {
-    const left = await settleOn(deps, service.healthy, name, () => fence(deps, rollout.id, rollout.epoch));
-    if (left.status !== 'done') return left;
+  const state = rollout.targets[name];
+  if (!service.healthy || service.healthy === rollout.id || state?.isTouched) {
+    return { status: 'done', message: 'there is room' };
   }
-  const { target } = await targetFor(deps, rollout, name);
-  const seen = await target.observe();
-  const architecture = seen.revisions.find(
-    ({ revision }) => revision === seen.stable?.revision,
-  )?.architecture;
-  await record(deps, request, { type: 'armed', target: name, stable: seen.stable, architecture });
-  return { status: 'done', message: seen.stable ? `${seen.stable.revision} serves` : 'nothing serves yet' };
+  const left = await settleOn(deps, service.healthy, name, () => fence(deps, rollout.id, rollout.epoch));
+  const waitedMs = deps.nowMs() - (state?.sinceMs ?? deps.nowMs());
+  const isLate = left.status === 'again' && waitedMs > rollout.spec.strategy.progressDeadline * 1000;
+  if (left.status !== 'failed' && !isLate) return left;
+  const after = await applyAsOwner(deps, request, (before, nowMs) => reject(before, left.message, nowMs));
+  return after ? { ...left, status: 'failed' } : FENCED;
 }
 
 /** Closes the way back of a Healthy rollout on one target. */
@@ -84,6 +102,10 @@ export async function setWeight(deps: Dependencies, request: Request): Promise<R
   if (!step || !('setWeight' in step)) {
     return { status: 'failed', message: `step ${request.step + 1} of ${rollout.id} sets no weight` };
   }
+  // The first revision on a target takes all of its traffic at once: there is nothing to split it with.
+  if (rollout.targets[request.target ?? '']?.stable === null) {
+    return { status: 'done', message: 'first on this target: it has all of the traffic' };
+  }
   const weight = step.setWeight;
   return work(
     deps,
@@ -114,13 +136,40 @@ export function promote(deps: Dependencies, request: Request): Promise<Reply> {
   return work(deps, request, 'promote', (target, order) => target.promote(order), 100);
 }
 
-/** Brings one target back. Nothing but time ends the attempts: an hour after the trouble a person has to look. */
+/**
+ * Brings one target back. Nothing but time ends the attempts: after an hour it is given up, loudly.
+ * `isOverdue` asks for the last resort.
+ */
 export async function restore(deps: Dependencies, request: Request): Promise<Reply> {
-  const reply = await work(deps, request, 'restore', (target, order) => target.restore(order), 0);
-  if (reply.status !== 'failed') return reply;
-  const { rollout } = await readWorld(deps, request.rollout);
-  const sinceMs = rollout.cause?.atMs ?? deps.nowMs();
-  return deps.nowMs() - sinceMs < RESTORE_PATIENCE_MS ? { ...reply, status: 'again' } : reply;
+  const reply = await work(
+    deps,
+    request,
+    'restore',
+    (target, order) => inWords(() => target.restore(order)),
+    0,
+  );
+  if (reply.status === 'done' || reply.status === 'fenced') return reply;
+  const world = await readWorld(deps, request.rollout);
+  const nowMs = deps.nowMs();
+  const target = request.target ?? '';
+  if (nowMs - (world.rollout.cause?.atMs ?? nowMs) >= RESTORE_PATIENCE_MS) {
+    await record(deps, request, { type: 'gaveUp', target, why: reply.message });
+    return { status: 'done', message: reply.message };
+  }
+  return { ...reply, status: 'again', isOverdue: isLastResort(world, target, nowMs) };
+}
+
+/**
+ * An API that cannot be reached is told like any other trouble: thrown, it would keep the workflow in its retries, and
+ * from the last resort.
+ */
+async function inWords(call: () => Promise<Progress>): Promise<Progress> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!(error instanceof SlipwayError && error.canRetry)) throw error;
+    return { status: error.code === 'Conflict' ? 'again' : 'failed', message: error.message };
+  }
 }
 
 type Made = Progress & { readonly architecture?: string | undefined };
@@ -148,11 +197,6 @@ async function work(
 }
 
 /** Stores an event if the caller still owns the record; undefined when it does not. */
-async function record(deps: Dependencies, request: Request, event: RolloutEvent) {
-  let isOwner = true;
-  const world = await apply(deps, request.rollout, (before, nowMs) => {
-    isOwner = owns(before, request);
-    return isOwner ? transition(before, event, nowMs) : { world: before, actions: [] };
-  });
-  return isOwner ? world : undefined;
+function record(deps: Dependencies, request: Request, event: RolloutEvent) {
+  return applyAsOwner(deps, request, (before, nowMs) => transition(before, event, nowMs));
 }

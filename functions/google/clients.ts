@@ -1,9 +1,11 @@
 import type {
   BackendServicesClient,
   GlobalOperationsClient,
+  MachineTypesClient,
   RegionNetworkEndpointGroupsClient,
 } from '@google-cloud/compute';
 import type { ClusterManagerClient } from '@google-cloud/container';
+import type { Firestore } from '@google-cloud/firestore';
 import type { MetricServiceClient } from '@google-cloud/monitoring';
 import type { PubSub } from '@google-cloud/pubsub';
 import type { RevisionsClient, ServicesClient } from '@google-cloud/run';
@@ -21,8 +23,10 @@ export interface Endpoints {
   readonly workflowexecutions?: string | undefined;
   readonly monitoring?: string | undefined;
   readonly pubsub?: string | undefined;
+  readonly firestore?: string | undefined;
 }
 
+/** Those that the local cloud has. */
 export const API_NAMES = [
   'run',
   'container',
@@ -38,11 +42,16 @@ export function endpointVariable(api: keyof Endpoints): string {
 
 export function readEndpoints(env: NodeJS.ProcessEnv): Endpoints {
   return Object.fromEntries(
-    API_NAMES.flatMap(api => {
-      const url = env[endpointVariable(api)];
+    [...API_NAMES, 'firestore' as const].flatMap(api => {
+      const url = env[endpointVariable(api)] ?? (api === 'firestore' ? emulatorUrl(env) : undefined);
       return url ? [[api, url]] : [];
     }),
   );
+}
+
+/** The client reads this variable itself, but looks for credentials all the same. */
+function emulatorUrl({ FIRESTORE_EMULATOR_HOST: host }: NodeJS.ProcessEnv): string | undefined {
+  return host ? `http://${host}` : undefined;
 }
 
 /** The Google clients that Slipway uses. Each package is loaded on first use: a function pays only for what it calls. */
@@ -53,9 +62,12 @@ export interface GoogleClients {
   backendServices(): Promise<BackendServicesClient>;
   networkEndpointGroups(): Promise<RegionNetworkEndpointGroupsClient>;
   globalOperations(): Promise<GlobalOperationsClient>;
+  machineTypes(): Promise<MachineTypesClient>;
   executions(): Promise<ExecutionsClient>;
   metrics(): Promise<MetricServiceClient>;
   pubsub(projectId: string): Promise<PubSub>;
+  /** @param databaseId `(default)`, or the name of another database of the project */
+  firestore(projectId: string, databaseId: string): Promise<Firestore>;
   /** OAuth access token with the cloud-platform scope; undefined where the endpoint asks for none. */
   accessToken(api: keyof Endpoints | 'registry'): Promise<string | undefined>;
   /** OIDC token for a Cloud Run service that asks its callers for one. */
@@ -88,6 +100,8 @@ export function googleClients(endpoints: Endpoints): GoogleClients {
         'operations',
         async () => new (await compute()).GlobalOperationsClient(options(endpoints.compute)),
       ),
+    machineTypes: () =>
+      once('machine types', async () => new (await compute()).MachineTypesClient(options(endpoints.compute))),
     executions: () =>
       once(
         'executions',
@@ -103,6 +117,11 @@ export function googleClients(endpoints: Endpoints): GoogleClients {
         `pubsub ${projectId}`,
         async () => new (await pubsub()).PubSub(pubsubOptions(projectId, endpoints.pubsub)),
       ),
+    firestore: (projectId, databaseId) =>
+      once(`firestore ${projectId} ${databaseId}`, async () => {
+        const { Firestore } = await import('@google-cloud/firestore');
+        return new Firestore(firestoreOptions(projectId, databaseId, endpoints.firestore));
+      }),
     async accessToken(api) {
       if (endpoints[api === 'registry' ? 'run' : api]) return undefined;
       return (await auth.getAccessToken()) ?? undefined;
@@ -157,6 +176,21 @@ function pubsubOptions(projectId: string, endpoint: string | undefined) {
   if (!endpoint) return { projectId };
   const { port: _, apiEndpoint: __, ...rest } = options(endpoint);
   return { projectId, ...rest, apiEndpoint: new URL(endpoint).host };
+}
+
+/** gRPC: over REST the client asks for credentials even for the emulator. */
+function firestoreOptions(projectId: string, databaseId: string, endpoint: string | undefined) {
+  const common = { projectId, databaseId, ignoreUndefinedProperties: true };
+  if (!endpoint) return common;
+  const { host, protocol } = new URL(endpoint);
+  return {
+    ...common,
+    host,
+    ssl: protocol === 'https:',
+    authClient: new PassThroughClient(),
+    // Emulators take this token for an owner, whom no security rule holds back.
+    customHeaders: { Authorization: 'Bearer owner' },
+  };
 }
 
 function memo(): <T>(key: string, make: () => Promise<T>) => Promise<T> {

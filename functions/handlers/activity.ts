@@ -2,8 +2,10 @@ import type { Request as HttpRequest, Response } from '@google-cloud/functions-f
 import { z } from 'zod';
 import { begin, complete, fail, plan, restored, stepDone, waveDone } from '../activities/lifecycle.ts';
 import { look } from '../activities/look.ts';
+import { preflight } from '../activities/preflight.ts';
+import { drain, undrain } from '../activities/regions.ts';
 import { type Reply, type Request, requestSchema } from '../activities/run.ts';
-import { arm, deploy, probe, promote, restore, setWeight } from '../activities/targets.ts';
+import { arm, deploy, makeRoom, probe, promote, restore, setWeight } from '../activities/targets.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { SlipwayError } from '../errors.ts';
 
@@ -14,6 +16,8 @@ const ACTIVITIES: Readonly<Record<string, Activity>> = {
   begin: (deps, request) => begin(deps, request, 'rollout'),
   beginRollback: (deps, request) => begin(deps, request, 'rollback'),
   arm,
+  makeRoom,
+  preflight,
   plan,
   deploy,
   probe,
@@ -22,8 +26,10 @@ const ACTIVITIES: Readonly<Record<string, Activity>> = {
   look,
   promote,
   waveDone,
+  undrain,
   complete,
   restore,
+  drain,
   restored,
   fail,
 };

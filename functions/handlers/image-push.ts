@@ -2,13 +2,12 @@ import type { CloudEvent } from '@google-cloud/functions-framework';
 import { z } from 'zod';
 import type { Dependencies } from '../dependencies.ts';
 import { parseReference } from '../image/reference.ts';
-import { verifyImage } from '../image/verify.ts';
-import { announce, apply, carryOut } from '../orchestrator.ts';
-import { admit, type Push, rolloutId } from '../rollout/admission.ts';
+import { type Verdict, verifyImage } from '../image/verify.ts';
+import { announce, apply, makeWay } from '../orchestrator.ts';
+import { admit, admitAgain, type Push, rolloutId } from '../rollout/admission.ts';
 import { type Service, tagMatches } from '../rollout/policy.ts';
-import { newServiceState, note } from '../rollout/record.ts';
-import { transition } from '../rollout/state.ts';
-import { bury, parseJson, readMessage } from './message.ts';
+import { newServiceState } from '../rollout/record.ts';
+import { parseJson, putAside, readMessage } from './message.ts';
 
 /** https://cloud.google.com/artifact-registry/docs/configure-notifications: three keys, none of them always there. */
 const notificationSchema = z.object({
@@ -21,15 +20,15 @@ const notificationSchema = z.object({
 export async function imagePush(deps: Dependencies, event: CloudEvent<unknown>): Promise<void> {
   const message = readMessage(event, deps.nowMs());
   if (!message)
-    return bury(deps, 'gcr', event, JSON.stringify(event.data ?? null), 'expected a Pub/Sub message');
+    return putAside(deps, 'gcr', event, JSON.stringify(event.data ?? null), 'expected a Pub/Sub message');
   const parsed = parseJson(message.text, notificationSchema);
-  if (!parsed.ok) return bury(deps, 'gcr', event, message.text, parsed.problem);
+  if (!parsed.ok) return putAside(deps, 'gcr', event, message.text, parsed.problem);
   const push = readPush(parsed.value, message.publishedMs);
   if (push.kind === 'ignored') {
     deps.log('INFO', `ignored: ${push.why}`, { messageId: message.id });
     return;
   }
-  if (push.kind === 'malformed') return bury(deps, 'gcr', event, message.text, push.why);
+  if (push.kind === 'malformed') return putAside(deps, 'gcr', event, message.text, push.why);
   const { services } = await deps.policy();
   const matching = services.filter(
     service => service.image === push.value.image && tagMatches(service.tags, push.value.tag),
@@ -76,44 +75,40 @@ function readPush(notification: z.output<typeof notificationSchema>, publishedMs
  * Makes the record if it is not there, and always sees to its execution: so a push that comes twice, or again after a
  * crash in between, ends the same.
  */
-async function roll(deps: Dependencies, service: Service, push: Push): Promise<void> {
-  const id = rolloutId(service.name, push);
+async function roll(deps: Dependencies, spec: Service, push: Push): Promise<void> {
+  const id = rolloutId(spec.name, push);
   const store = await deps.store();
-  if (!(await store.read('rollout', id))) await create(deps, service, push);
-  await apply(deps, id, world => ({ world, actions: [] }));
+  const isKnown = (await store.read('rollout', id)) !== undefined;
+  const verdict = isKnown
+    ? undefined
+    : await verifyImage(await deps.registry(), push.image, push.digest, spec.verify);
+  await admitOnce(deps, spec, push, verdict);
+  const world = await apply(deps, id, unchanged => ({ world: unchanged, actions: [] }));
+  await makeWay(deps, world);
 }
 
-async function create(deps: Dependencies, spec: Service, push: Push): Promise<void> {
-  const verdict = await verifyImage(await deps.registry(), push.image, push.digest, spec.verify);
+async function admitOnce(
+  deps: Dependencies,
+  spec: Service,
+  push: Push,
+  verdict: Verdict | undefined,
+): Promise<void> {
   const store = await deps.store();
-  const admitted = await store.transact(async transaction => {
-    const id = rolloutId(spec.name, push);
-    if (await transaction.read('rollout', id)) return undefined;
+  const { before, admission } = await store.transact(async transaction => {
+    const known = await transaction.read('rollout', rolloutId(spec.name, push));
     const service = (await transaction.read('service', spec.name)) ?? newServiceState(spec.name);
-    const admission = admit(spec, push, verdict, service, deps.nowMs());
-    const displaced = admission.displaced
-      ? await transaction.read('rollout', admission.displaced)
-      : undefined;
-    transaction.write('rollout', id, admission.rollout);
-    transaction.write('service', spec.name, admission.service);
-    if (displaced) {
-      const message = `${push.tag} is newer`;
-      const superseded = {
-        ...note(displaced, deps.nowMs(), 'RolloutSuperseded', message),
-        phase: 'Superseded',
-        message,
-      } as const;
-      transaction.write('rollout', displaced.id, superseded);
+    const waiting = service.waiting ? await transaction.read('rollout', service.waiting) : undefined;
+    const admitted = known
+      ? admitAgain(known, push, service, waiting, deps.nowMs())
+      : verdict && admit(spec, push, verdict, service, waiting, deps.nowMs());
+    if (admitted) {
+      transaction.write('rollout', admitted.rollout.id, admitted.rollout);
+      transaction.write('service', spec.name, admitted.service);
+      if (admitted.displaced) transaction.write('rollout', admitted.displaced.id, admitted.displaced);
     }
-    return admission;
+    return { before: { rollout: known, waiting }, admission: admitted };
   });
-  if (!admitted) return;
-  await announce(deps, admitted.rollout, admitted.rollout.history);
-  for (const action of admitted.actions) await carryOut(deps, action);
-  if (admitted.overtaken) await makeWay(deps, admitted.overtaken, push.tag);
-}
-
-async function makeWay(deps: Dependencies, id: string, newerTag: string): Promise<void> {
-  const cause = { kind: 'Superseded', message: `${newerTag} was pushed and goes first` } as const;
-  await apply(deps, id, (world, nowMs) => transition(world, { type: 'troubled', cause }, nowMs));
+  if (!admission) return;
+  await announce(deps, before.rollout, admission.rollout);
+  if (admission.displaced) await announce(deps, before.waiting, admission.displaced);
 }

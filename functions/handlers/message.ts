@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { CloudEvent } from '@google-cloud/functions-framework';
 import { z } from 'zod';
 import type { Dependencies } from '../dependencies.ts';
+import { publishQuietly } from '../orchestrator.ts';
 
 /** A Pub/Sub message, however it came: as an Eventarc CloudEvent, or as a push that the framework turned into one. */
 export interface Message {
@@ -57,7 +58,7 @@ export function parseJson<T>(text: string, schema: z.ZodType<T>): Parsed<T> {
  * Records and reports a message that will never make sense. The handler then returns normally, which acknowledges it:
  * coming back would not help.
  */
-export async function bury(
+export async function putAside(
   deps: Dependencies,
   topic: string,
   event: CloudEvent<unknown>,
@@ -70,7 +71,7 @@ export async function bury(
   const store = await deps.store();
   await store.transact(async transaction => transaction.write('deadMessage', `${topic}-${id}`, message));
   deps.log('ERROR', `a message on ${topic} makes no sense and was put aside: ${problem}`, { messageId: id });
-  await deps.publish({
+  await publishQuietly(deps, {
     id: `${topic}-${id}`,
     type: 'dev.slipway.message.refused',
     source: topic,

@@ -1,10 +1,12 @@
 import type { CloudEvent } from '@google-cloud/functions-framework';
 import { z } from 'zod';
 import type { Dependencies } from '../dependencies.ts';
-import { apply } from '../orchestrator.ts';
-import { note } from '../rollout/record.ts';
-import { canRollBack, transition } from '../rollout/state.ts';
-import { bury, parseJson, readMessage } from './message.ts';
+import { announce, apply } from '../orchestrator.ts';
+import { withIncident } from '../rollout/incidents.ts';
+import { newServiceState, note, type ServiceState } from '../rollout/record.ts';
+import { canRollBack, stepBack, trouble } from '../rollout/trouble.ts';
+import { stay } from '../rollout/world.ts';
+import { parseJson, putAside, readMessage } from './message.ts';
 
 /** Payload 1.x of Cloud Monitoring, as far as it is needed. A test notification has `version: "test"` and other types. */
 const notificationSchema = z.object({
@@ -27,9 +29,9 @@ export async function sloAlert(deps: Dependencies, event: CloudEvent<unknown>): 
   const topic = 'slo-alerts';
   const message = readMessage(event, deps.nowMs());
   if (!message)
-    return bury(deps, topic, event, JSON.stringify(event.data ?? null), 'expected a Pub/Sub message');
+    return putAside(deps, topic, event, JSON.stringify(event.data ?? null), 'expected a Pub/Sub message');
   const parsed = parseJson(message.text, notificationSchema);
-  if (!parsed.ok) return bury(deps, topic, event, message.text, parsed.problem);
+  if (!parsed.ok) return putAside(deps, topic, event, message.text, parsed.problem);
   const { version, incident } = parsed.value;
   if (version !== undefined && !version.startsWith('1')) {
     deps.log('INFO', `ignored: a notification of version ${version}`);
@@ -37,7 +39,7 @@ export async function sloAlert(deps: Dependencies, event: CloudEvent<unknown>): 
   }
   const service = incident.policy_user_labels?.[SERVICE_LABEL];
   if (!service) {
-    return bury(
+    return putAside(
       deps,
       topic,
       event,
@@ -45,26 +47,63 @@ export async function sloAlert(deps: Dependencies, event: CloudEvent<unknown>): 
       `expected the alert policy "${incident.policy_name}" to have the user label ${SERVICE_LABEL}`,
     );
   }
+  const { services } = await deps.policy();
+  if (!services.some(({ name }) => name === service)) {
+    const problem = `user label ${SERVICE_LABEL} of alert policy "${incident.policy_name}": there is no service ${service}; the policy has ${services.map(({ name }) => name).join(', ')}`;
+    return putAside(deps, topic, event, message.text, problem);
+  }
   await takeNote(deps, service, incident);
 }
 
-async function takeNote(deps: Dependencies, service: string, incident: Incident): Promise<void> {
-  const store = await deps.store();
-  const state = await store.read('service', service);
-  const id = state?.active ?? state?.healthy;
-  const alert = `SLO alert ${incident.policy_name ?? ''} (incident ${incident.incident_id})`;
-  if (id === undefined) {
-    deps.log('WARNING', `${alert} for ${service}, which has no rollout`);
-    return;
+async function takeNote(deps: Dependencies, name: string, incident: Incident): Promise<void> {
+  const { incident_id: id, policy_name: policy, summary } = incident;
+  const stage = incident.state.toLowerCase() === 'open' ? 'open' : 'closed';
+  const said = `SLO alert ${policy ?? ''} (incident ${id}) ${stage === 'open' ? 'opened' : 'closed'}: ${summary ?? 'no summary'}`;
+  if (stage === 'open') await stepBackForPromoted(deps, name);
+  const service = await (await deps.store()).read('service', name);
+  const heard = (state: ServiceState, nowMs: number) =>
+    withIncident(state, id, stage, policy ?? 'no name', nowMs);
+  const about = service?.active ?? service?.healthy;
+  if (about === undefined) {
+    deps.log('WARNING', `${said}; ${name} has no rollout that it could be about`);
+    return remember(deps, name, heard);
   }
-  const isOpen = incident.state.toLowerCase() === 'open';
-  await apply(deps, id, (world, nowMs) => {
-    const said = `${alert} ${isOpen ? 'opened' : 'closed'}: ${incident.summary ?? 'no summary'}`;
-    const key = `${incident.incident_id} ${isOpen ? 'open' : 'closed'}`;
-    if (world.rollout.handled.includes(key)) return { world, actions: [] };
-    const handled = [...world.rollout.handled.slice(-99), key];
-    const noted = { ...world, rollout: { ...note(world.rollout, nowMs, 'AlertRecorded', said), handled } };
-    if (!isOpen || !canRollBack(noted, nowMs)) return { world: noted, actions: [] };
-    return transition(noted, { type: 'troubled', cause: { kind: 'Alert', message: said } }, nowMs);
+  await apply(deps, about, (world, nowMs) => {
+    const known = heard(world.service, nowMs);
+    if (!known) return stay(world);
+    const noted = { rollout: note(world.rollout, nowMs, 'AlertRecorded', said), service: known };
+    if (stage === 'closed') return stay(noted);
+    return trouble(noted, { kind: 'Alert', message: said }, nowMs);
+  });
+}
+
+/** A rollout that has touched nothing yet cannot be what burns, if another one was promoted a moment ago. */
+async function stepBackForPromoted(deps: Dependencies, name: string): Promise<void> {
+  const store = await deps.store();
+  const stepped = await store.transact(async transaction => {
+    const service = await transaction.read('service', name);
+    const active = service?.active && (await transaction.read('rollout', service.active));
+    const healthy = service?.healthy && (await transaction.read('rollout', service.healthy));
+    if (!service || !active || !healthy) return undefined;
+    const world = stepBack({ rollout: active, service }, deps.nowMs());
+    if (!world || !canRollBack({ rollout: healthy, service: world.service }, deps.nowMs())) return undefined;
+    transaction.write('rollout', active.id, world.rollout);
+    transaction.write('service', name, world.service);
+    return { before: active, after: world.rollout };
+  });
+  if (stepped) await announce(deps, stepped.before, stepped.after);
+}
+
+/** No rollout starts while an incident is open, also when it opened with none in flight. */
+async function remember(
+  deps: Dependencies,
+  name: string,
+  heard: (service: ServiceState, nowMs: number) => ServiceState | undefined,
+): Promise<void> {
+  const store = await deps.store();
+  await store.transact(async transaction => {
+    const service = (await transaction.read('service', name)) ?? newServiceState(name);
+    const known = heard(service, deps.nowMs());
+    if (known) transaction.write('service', name, known);
   });
 }

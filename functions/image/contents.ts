@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { SlipwayError } from '../errors.ts';
 import {
   type Descriptor,
-  type Index,
   INDEX_TYPES,
+  type Index,
   indexSchema,
   MANIFEST_TYPES,
   type Manifest,

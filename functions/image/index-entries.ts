@@ -1,5 +1,5 @@
 import { no, type Outcome, readDocument, type Source } from './contents.ts';
-import { type Index, INDEX_TYPES, type IndexEntry } from './documents.ts';
+import { INDEX_TYPES, type Index, type IndexEntry } from './documents.ts';
 import { formatPlatform, isUnknownPlatform, type Platform, samePlatform } from './platforms.ts';
 import { duplicatePlatform, indexTooLarge, platformMissing } from './reasons.ts';
 import type { Reason } from './verdict.ts';

@@ -1,5 +1,5 @@
 import { type Document, no, type Outcome, readBlob, readDocument, type Source } from './contents.ts';
-import { CONFIG_TYPES, type Descriptor, type ImageConfig, configSchema, parseDocument } from './documents.ts';
+import { CONFIG_TYPES, configSchema, type Descriptor, type ImageConfig, parseDocument } from './documents.ts';
 import { isLayerType } from './layer-types.ts';
 import { formatPlatform, type Platform, samePlatform } from './platforms.ts';
 import { configMismatch, documentInvalid, layersMismatch, unsupportedMediaType } from './reasons.ts';

@@ -1,13 +1,13 @@
 import { Readable } from 'node:stream';
 import { SlipwayError } from '../errors.ts';
 import { codeOfHttpStatus, normalise } from '../google/errors.ts';
-import { resolveAddresses, type AddressesOf } from './addresses.ts';
+import { type AddressesOf, resolveAddresses } from './addresses.ts';
 import { digestCheck, digestOf, isDigest } from './digest.ts';
 import { INDEX_TYPES, MANIFEST_TYPES, SCHEMA_1_TYPES } from './documents.ts';
 import { imageOf, isTag, parseReference } from './reference.ts';
 import {
-  authorizer,
   type Authorizer,
+  authorizer,
   type Credentials,
   isGoogleHost,
   type Repository,

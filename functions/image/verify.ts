@@ -11,7 +11,7 @@ import {
   readImage,
   withConfig,
 } from './inspect.ts';
-import { formatPlatform, parsePlatform, type Platform, samePlatform } from './platforms.ts';
+import { formatPlatform, type Platform, parsePlatform, samePlatform } from './platforms.ts';
 import { indexTooLarge, notAnIndex, platformMissing } from './reasons.ts';
 import { imageOf, parseReference } from './reference.ts';
 import type { Registry } from './registry.ts';

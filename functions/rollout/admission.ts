@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Verdict } from '../image/verify.ts';
 import type { Service } from './policy.ts';
-import { note, type Phase, type Reason, type Rollout, type ServiceState } from './record.ts';
-import type { Action } from './state.ts';
+import { isFinal, note, type Phase, type Reason, type Rollout, type ServiceState } from './record.ts';
+import { say, type World } from './world.ts';
 
 /** A pushed tag of an image that a service rolls out. */
 export interface Push {
@@ -21,11 +21,8 @@ export function rolloutId(service: string, { digest, tag }: Pick<Push, 'digest' 
 export interface Admission {
   readonly rollout: Rollout;
   readonly service: ServiceState;
-  readonly actions: readonly Action[];
-  /** The waiting rollout that this one takes the place of. */
-  readonly displaced: string | undefined;
-  /** The rollout in flight that has to make way. */
-  readonly overtaken: string | undefined;
+  /** The one that waited and is superseded by this one. */
+  readonly displaced: Rollout | undefined;
 }
 
 /** Decides what becomes of a verified push. The first rule that applies wins, in this order. */
@@ -34,47 +31,112 @@ export function admit(
   push: Push,
   verdict: Verdict,
   service: ServiceState,
+  waiting: Rollout | undefined,
   nowMs: number,
 ): Admission {
   const record = newRollout(spec, push, verdict, nowMs);
-  const seen = { ...service, newestPublishedMs: Math.max(service.newestPublishedMs, push.publishedMs) };
-  const closed = (phase: Phase, reason: Reason, message: string): Admission => {
-    const rollout = { ...note(record, nowMs, reason, message), phase, message };
-    return { rollout, service: seen, actions: [], displaced: undefined, overtaken: undefined };
-  };
-
   if (verdict.status === 'rejected') {
-    return closed('Rejected', 'RolloutRejected', verdict.reasons.map(({ message }) => message).join('; '));
+    const reasons = verdict.reasons.map(({ message }) => message).join('; ');
+    return close(record, service, 'Rejected', 'RolloutRejected', reasons, nowMs);
   }
-  const quarantined = service.quarantine[push.digest];
-  if (quarantined) {
-    const why = `${shortDigest(push.digest)} is in quarantine since ${quarantined.rollout}: ${quarantined.message.replace(/[.]$/, '')}; a person can lift it with retry`;
-    return closed('Rejected', 'RolloutRejected', why);
+  const against = service.quarantine[push.digest];
+  if (against) {
+    return close(
+      record,
+      service,
+      'Rejected',
+      'RolloutRejected',
+      quarantineMessage(push.digest, against),
+      nowMs,
+    );
   }
   if (push.publishedMs < service.newestPublishedMs) {
-    return closed('Superseded', 'RolloutSuperseded', 'a newer push was there before this one arrived');
+    const message = 'a newer push was there before this one arrived';
+    return close(record, service, 'Superseded', 'RolloutSuperseded', message, nowMs);
   }
-  if (service.active !== undefined) return queue(record, seen, service.active, nowMs);
+  return takeTurn(record, { ...service, newestPublishedMs: push.publishedMs }, waiting, nowMs);
+}
+
+/**
+ * The same tag was put on the same digest again, later: a tag that moved away and came back. What could serve and does
+ * not is tried once more; otherwise it is said why nothing starts. Undefined when it is only a message that came twice.
+ */
+export function admitAgain(
+  rollout: Rollout,
+  push: Push,
+  service: ServiceState,
+  waiting: Rollout | undefined,
+  nowMs: number,
+): Admission | undefined {
+  if (push.publishedMs <= rollout.publishedMs) return undefined;
+  const again = { ...rollout, publishedMs: push.publishedMs };
+  const reason = whyNotAgain(again, service);
+  if (reason) {
+    const message = `${push.tag} was pushed again and nothing starts: ${reason}`;
+    return { rollout: note(again, nowMs, 'RolloutCreated', message), service, displaced: undefined };
+  }
+  const fresh: Rollout = {
+    ...note(again, nowMs, 'RolloutCreated', `${push.tag} was pushed again`),
+    ...freshCourse(rollout.spec, nowMs),
+    phase: 'Pending',
+    message: 'pushed again, about to start',
+    attempt: rollout.attempt + 1,
+    deaths: 0,
+  };
+  return takeTurn(fresh, { ...service, newestPublishedMs: push.publishedMs }, waiting, nowMs);
+}
+
+function whyNotAgain(rollout: Rollout, service: ServiceState): string | undefined {
+  const against = service.quarantine[rollout.digest];
+  if (against) return quarantineMessage(rollout.digest, against);
+  if (rollout.verification?.status === 'rejected') return 'the image was refused';
+  if (service.healthy === rollout.id) return 'it serves already';
+  if (!isFinal(rollout)) return `it is ${rollout.phase} already`;
+  if (rollout.publishedMs < service.newestPublishedMs) return 'a newer push was there before';
+  return undefined;
+}
+
+function quarantineMessage(digest: string, against: { rollout: string; message: string }): string {
+  const why = against.message.replace(/[.]$/, '');
+  return `${shortDigest(digest)} is in quarantine since ${against.rollout}: ${why}; a person can lift it with retry`;
+}
+
+function close(
+  record: Rollout,
+  service: ServiceState,
+  phase: Phase,
+  reason: Reason,
+  message: string,
+  nowMs: number,
+): Admission {
+  return { rollout: { ...say(record, nowMs, reason, message), phase }, service, displaced: undefined };
+}
+
+/** A free service is taken; of those that wait for a busy one the newest stays. */
+export function takeTurn(
+  record: Rollout,
+  service: ServiceState,
+  waiting: Rollout | undefined,
+  nowMs: number,
+): Admission {
+  if (service.active === undefined) {
+    return { rollout: record, service: { ...service, active: record.id }, displaced: undefined };
+  }
+  const displaced = waiting && {
+    ...say(waiting, nowMs, 'RolloutSuperseded', `${record.tag} is newer and waits in its place`),
+    phase: 'Superseded' as const,
+  };
   return {
-    rollout: record,
-    service: { ...seen, active: record.id },
-    actions: [{ do: 'ensure', rollout: record.id }],
-    displaced: undefined,
-    overtaken: undefined,
+    rollout: say(record, nowMs, 'RolloutQueued', `waits for ${service.active}`),
+    service: { ...service, waiting: record.id },
+    displaced,
   };
 }
 
-/** The newest waits; with `onBusy: supersede` the one in flight makes way. */
-function queue(record: Rollout, service: ServiceState, active: string, nowMs: number): Admission {
-  const overtakes = record.spec.strategy.onBusy === 'supersede';
-  const message = overtakes ? `waits until ${active} is rolled back` : `waits for ${active}`;
-  return {
-    rollout: { ...note(record, nowMs, 'RolloutQueued', message), message },
-    service: { ...service, waiting: record.id },
-    actions: [],
-    displaced: service.waiting,
-    overtaken: overtakes ? active : undefined,
-  };
+/** With `onBusy: supersede`: the rollout in flight that has to make way for this one. */
+export function overtaken({ rollout, service }: World): string | undefined {
+  const overtakes = rollout.spec.strategy.onBusy === 'supersede' && service.waiting === rollout.id;
+  return overtakes ? service.active : undefined;
 }
 
 function newRollout(spec: Service, push: Push, verdict: Verdict, nowMs: number): Rollout {
@@ -94,7 +156,6 @@ function newRollout(spec: Service, push: Push, verdict: Verdict, nowMs: number):
     deaths: 0,
     ...freshCourse(spec, nowMs),
     verification: verdict,
-    handled: [],
     history: [],
   };
   return note(
@@ -113,6 +174,7 @@ export function freshCourse(spec: Service, nowMs: number) {
     sinceMs: nowMs,
     stable: undefined,
     isTouched: false,
+    mayServe: false,
     weight: 0,
     architecture: undefined,
   } as const;

@@ -1,30 +1,58 @@
 import { z } from 'zod';
 import { freshCourse } from './admission.ts';
+import { hasPauseAhead } from './plan.ts';
 import { note, type Rollout, type ServiceState } from './record.ts';
-import { type Action, canRollBack, type Transition, transition, type World } from './state.ts';
+import { canRollBack, trouble } from './trouble.ts';
+import type { Action, Transition, World } from './world.ts';
 
-export const COMMANDS = ['promote', 'pause', 'resume', 'abort', 'retry', 'undo'] as const;
+const ROLLOUT_COMMANDS = ['promote', 'pause', 'resume', 'abort', 'retry', 'undo'] as const;
+const REGION_COMMANDS = ['drain', 'undrain'] as const;
+export const COMMANDS = [...ROLLOUT_COMMANDS, ...REGION_COMMANDS] as const;
 
-/** A message on topic `rollout-commands`. `actor` is a claim of whoever may publish there. */
-export const commandSchema = z.strictObject({
+/** `actor` is a claim of whoever may publish on the topic. */
+const common = {
   /** Makes a command that is published twice count once; without it the Pub/Sub message id does. */
   id: z.string().min(1).max(200).optional(),
-  command: z.enum(COMMANDS, `expected one of ${COMMANDS.join(', ')}`),
   service: z.string('expected the name of a service').min(1),
   /** Without it: the service's rollout in flight, or else the newest that the command can be for. */
   rollout: z.string().min(1).optional(),
+  reason: z.string().max(500).optional(),
+  actor: z.string('expected who gives the command').min(1).max(300),
+};
+
+const rolloutCommandSchema = z.strictObject({
+  ...common,
+  command: z.enum(ROLLOUT_COMMANDS),
   /** The gate that a promote is for, as its record names it; without it the one that is shut now. */
   gate: z.string().min(1).optional(),
   /** `promote --full`: skips every gate and pause that is left. */
   full: z.boolean().default(false),
-  reason: z.string().max(10_000).optional(),
-  actor: z.string('expected who gives the command').min(1).max(300),
 });
+export type RolloutCommand = z.output<typeof rolloutCommandSchema>;
+
+const regionCommandSchema = z.strictObject({
+  ...common,
+  command: z.enum(REGION_COMMANDS),
+  /** The target whose region is to leave the load balancer, or to come back to it. */
+  target: z.string('expected the name of a target').min(1),
+});
+export type RegionCommand = z.output<typeof regionCommandSchema>;
+
+/** A message on topic `rollout-commands`. */
+export const commandSchema = z.discriminatedUnion(
+  'command',
+  [rolloutCommandSchema, regionCommandSchema],
+  `expected one of ${COMMANDS.join(', ')}`,
+);
 export type Command = z.output<typeof commandSchema>;
 
 /** Carries a command out on the record, once. One that does not apply changes nothing but the history, which says why. */
-export function applyCommand(world: World, command: Command & { id: string }, nowMs: number): Transition {
-  if (world.rollout.handled.includes(command.id)) return { world, actions: [] };
+export function applyCommand(
+  world: World,
+  command: RolloutCommand & { id: string },
+  nowMs: number,
+): Transition {
+  if (world.service.handled.includes(command.id)) return { world, actions: [] };
   const known = remember(world, command.id);
   switch (command.command) {
     case 'promote':
@@ -42,11 +70,12 @@ export function applyCommand(world: World, command: Command & { id: string }, no
   }
 }
 
-function remember(world: World, id: string): World {
-  return { ...world, rollout: { ...world.rollout, handled: [...world.rollout.handled.slice(-99), id] } };
+/** By service, not by rollout: a command that comes again must not find the next rollout in flight. */
+export function remember(world: World, id: string): World {
+  return { ...world, service: { ...world.service, handled: [...world.service.handled.slice(-199), id] } };
 }
 
-function promote(world: World, command: Command, nowMs: number): Transition {
+function promote(world: World, command: RolloutCommand, nowMs: number): Transition {
   const { rollout } = world;
   if (command.full && (rollout.phase === 'Progressing' || rollout.phase === 'Paused')) {
     const full = note(
@@ -76,11 +105,13 @@ function promote(world: World, command: Command, nowMs: number): Transition {
   });
 }
 
-function pause(world: World, command: Command, nowMs: number): Transition {
+function pause(world: World, command: RolloutCommand, nowMs: number): Transition {
   const { rollout } = world;
   if (rollout.phase !== 'Progressing' && rollout.phase !== 'Paused') {
     return refuse(world, nowMs, 'pause', `the rollout is ${rollout.phase}`);
   }
+  if (!hasPauseAhead(rollout))
+    return refuse(world, nowMs, 'pause', 'no gate or pause is left; abort takes it back');
   const message = `${by(command)}: pause, from the next gate or pause on`;
   return poke({
     ...world,
@@ -88,14 +119,14 @@ function pause(world: World, command: Command, nowMs: number): Transition {
   });
 }
 
-function resume(world: World, command: Command, nowMs: number): Transition {
+function resume(world: World, command: RolloutCommand, nowMs: number): Transition {
   if (world.rollout.heldBy === undefined)
     return refuse(world, nowMs, 'resume', 'nobody paused it; a gate opens with promote');
   const resumed = { ...world.rollout, heldBy: undefined };
   return poke({ ...world, rollout: note(resumed, nowMs, 'RolloutResumed', `${by(command)}: resume`) });
 }
 
-function takeBack(world: World, command: Command, nowMs: number): Transition {
+function takeBack(world: World, command: RolloutCommand, nowMs: number): Transition {
   const { rollout } = world;
   if (!canRollBack(world, nowMs)) {
     const why = rollout.phase === 'Healthy' ? 'its way back is closed' : `the rollout is ${rollout.phase}`;
@@ -104,19 +135,26 @@ function takeBack(world: World, command: Command, nowMs: number): Transition {
   const aborted = note(rollout, nowMs, 'RolloutAborted', `${by(command)}: ${command.command}`);
   const kind = command.command === 'undo' ? 'Undo' : 'Abort';
   const cause = { kind, message: `${command.command} by ${by(command)}` } as const;
-  return transition({ ...world, rollout: aborted }, { type: 'troubled', cause }, nowMs);
+  return trouble({ ...world, rollout: aborted }, cause, nowMs);
 }
 
-/** Lifts the quarantine of the digest and starts over, as a new attempt. */
-function retry(world: World, command: Command, nowMs: number): Transition {
+/** Taken back, or held off although the image was good. */
+export function canRetry({ phase, verification }: Rollout): boolean {
+  return phase === 'Degraded' || (phase === 'Rejected' && verification?.status === 'accepted');
+}
+
+/** Lifts the quarantine of the digest and starts over, as a new attempt; also after a preflight that failed. */
+function retry(world: World, command: RolloutCommand, nowMs: number): Transition {
   const { rollout, service } = world;
-  const wasQuarantined = rollout.phase === 'Rejected' && service.quarantine[rollout.digest] !== undefined;
-  if (rollout.phase !== 'Degraded' && !wasQuarantined) {
+  if (!canRetry(rollout)) {
     const why =
       rollout.phase === 'Rejected'
         ? 'the image was refused; push one that passes'
         : `the rollout is ${rollout.phase}`;
     return refuse(world, nowMs, 'retry', why);
+  }
+  if (service.waiting) {
+    return refuse(world, nowMs, 'retry', `${service.waiting} waits for its turn; retry when it has had it`);
   }
   const { [rollout.digest]: _, ...quarantine } = service.quarantine;
   const again: Rollout = {
@@ -127,10 +165,10 @@ function retry(world: World, command: Command, nowMs: number): Transition {
     attempt: rollout.attempt + 1,
     deaths: 0,
   };
-  return start({ rollout: again, service: { ...service, quarantine } });
+  return takeTurn({ rollout: again, service: { ...service, quarantine } });
 }
 
-function start({ rollout, service }: World): Transition {
+function takeTurn({ rollout, service }: World): Transition {
   const isFree = service.active === undefined;
   const claimed: ServiceState = isFree
     ? { ...service, active: rollout.id }
@@ -139,7 +177,7 @@ function start({ rollout, service }: World): Transition {
   return { world: { rollout, service: claimed }, actions };
 }
 
-function refuse(world: World, nowMs: number, command: string, why: string): Transition {
+export function refuse(world: World, nowMs: number, command: string, why: string): Transition {
   const refused = note(world.rollout, nowMs, 'CommandRefused', `${command} does not apply: ${why}`);
   return { world: { ...world, rollout: refused }, actions: [] };
 }
@@ -149,6 +187,7 @@ function poke(world: World): Transition {
   return { world, actions: callback ? [{ do: 'poke', callback }] : [] };
 }
 
-function by({ actor, reason }: Command): string {
+/** Who gave the command, and why. */
+export function by({ actor, reason }: Command): string {
   return reason ? `${actor} (${reason})` : actor;
 }

@@ -37,13 +37,14 @@ export function stepAt({ strategy }: Service, { step }: Position): Step | undefi
   return strategy.steps[step];
 }
 
-/** Whether a pause that is open lets the rollout go on. */
-export function passes(rollout: Rollout, nowMs: number): boolean {
-  const { pause, heldBy, isFull, judgement, spec } = rollout;
-  if (heldBy !== undefined) return false;
-  if (isFull || pause?.promotedBy) return true;
-  if (pause?.untilMs === undefined || nowMs < pause.untilMs) return false;
-  return spec.judge === 'off' || judgement?.verdict === 'Successful';
+/** Whether a gate or pause is still to come, or open now: where `pause` can hold the rollout. */
+export function hasPauseAhead({ spec, position, isFull, targets }: Rollout): boolean {
+  if (isFull || isFirst(targets)) return false;
+  const { waves, steps } = spec.strategy;
+  const isPause = (step: Step) => 'pause' in step;
+  return (
+    steps.slice(position.step).some(isPause) || (position.wave + 1 < waves.length && steps.some(isPause))
+  );
 }
 
 /** Seconds between two calls of an activity that answered `again`: short deadlines are watched closely. */

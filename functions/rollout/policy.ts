@@ -111,7 +111,8 @@ const strategy = z.strictObject({
   progressDeadline: duration.default(600),
   rollbackWindow: duration.default(3600),
   onBusy: z.enum(['queue', 'supersede'], 'expected queue or supersede').default('queue'),
-  onBurn: z.enum(['rollback', 'attribute'], 'expected rollback or attribute').default('rollback'),
+  /** `attribute` (wait and see whether stable burns as badly) is not there yet: refused rather than ignored. */
+  onBurn: z.literal('rollback', 'expected rollback').default('rollback'),
 });
 
 const judge = z.union(

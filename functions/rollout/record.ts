@@ -1,3 +1,4 @@
+import { SlipwayError } from '../errors.ts';
 import type { Verdict as ImageVerdict } from '../image/verify.ts';
 import type { Serving } from '../targets/target.ts';
 import type { Judgement } from './judge.ts';
@@ -44,8 +45,6 @@ export interface Rollout {
   readonly cause: Cause | undefined;
   /** Until then an SLO alert still rolls a Healthy rollout back. */
   readonly windowEndsMs: number | undefined;
-  /** Ids of the messages that were carried out, newest last. */
-  readonly handled: readonly string[];
   readonly history: readonly HistoryEntry[];
 }
 
@@ -98,6 +97,8 @@ export interface TargetState {
   readonly stable: Serving | null | undefined;
   /** Whether anything may have been changed on it. */
   readonly isTouched: boolean;
+  /** Whether the canary may have had traffic on it. */
+  readonly mayServe: boolean;
   /** The canary's share in percent, as last confirmed. */
   readonly weight: number;
   readonly architecture: string | undefined;
@@ -150,11 +151,18 @@ export type Reason =
   | 'TrafficWeightUpdated'
   | 'TargetPromoted'
   | 'TargetRestored'
+  | 'RestoreFailed'
   | 'AnalysisRunSuccessful'
   | 'AnalysisRunInconclusive'
   | 'AnalysisRunFailed'
   | 'AnalysisRunError'
   | 'AlertRecorded'
+  | 'MessageLost'
+  | 'PreflightWaiting'
+  | 'PreflightPassed'
+  | 'RegionDrained'
+  | 'RegionKept'
+  | 'RegionUndrained'
   | 'CommandRefused';
 
 export interface HistoryEntry {
@@ -180,6 +188,28 @@ export interface ServiceState {
   readonly quarantine: Readonly<
     Record<string, { readonly rollout: string; readonly message: string; readonly sinceMs: number }>
   >;
+  /** Ids of the commands that were carried out, newest last: one that comes again does nothing. */
+  readonly handled: readonly string[];
+  /** Target → since when and why its region is out of the load balancer. */
+  readonly drained: Readonly<Record<string, Drained>>;
+  /** Incident id → what Monitoring said about it in the last 24 h. */
+  readonly incidents: Readonly<Record<string, Incident>>;
+}
+
+export interface Drained {
+  /** The rollout whose record tells about it. */
+  readonly rollout: string;
+  readonly sinceMs: number;
+  /** Who asked for it; undefined when it was the last resort of a rollback. */
+  readonly by: string | undefined;
+}
+
+/** An SLO incident. Its two notifications may come in any order. */
+export interface Incident {
+  /** Name of the alert policy. */
+  readonly policy: string;
+  readonly openedMs: number | undefined;
+  readonly closedMs: number | undefined;
 }
 
 export function newServiceState(name: string): ServiceState {
@@ -190,6 +220,9 @@ export function newServiceState(name: string): ServiceState {
     healthy: undefined,
     newestPublishedMs: 0,
     quarantine: {},
+    handled: [],
+    drained: {},
+    incidents: {},
   };
 }
 
@@ -198,17 +231,19 @@ export function revisionOf({ id, attempt }: Rollout, service: string): string {
   return `${service}-${id.slice(id.lastIndexOf('-') + 1)}-${attempt}`;
 }
 
-const MOVING: ReadonlySet<Phase> = new Set(['Progressing', 'Paused', 'RollingBack']);
-
-export function isMoving(rollout: Rollout): boolean {
-  return MOVING.has(rollout.phase);
+/** On its way forward, or waiting on it. */
+export function isRollingOut({ phase }: Rollout): boolean {
+  return phase === 'Progressing' || phase === 'Paused';
 }
 
 export function isFinal(rollout: Rollout): boolean {
-  return !MOVING.has(rollout.phase) && rollout.phase !== 'Pending';
+  return !isRollingOut(rollout) && rollout.phase !== 'Pending' && rollout.phase !== 'RollingBack';
 }
 
-/** Appends to the history and makes the sentence the record's message. History keeps its newest 300 entries. */
+/** A record has to fit into a document of 1 MiB whatever others write into it. */
+const MAX_MESSAGE_LENGTH = 1000;
+
+/** Appends to the history, which keeps its newest 300 entries. */
 export function note(
   rollout: Rollout,
   nowMs: number,
@@ -217,15 +252,19 @@ export function note(
   target?: string,
 ): Rollout {
   const sequence = (rollout.history.at(-1)?.sequence ?? 0) + 1;
-  const entry: HistoryEntry = { sequence, atMs: nowMs, reason, message, ...(target ? { target } : {}) };
+  const kept = message.slice(0, MAX_MESSAGE_LENGTH);
+  const entry: HistoryEntry = { sequence, atMs: nowMs, reason, message: kept, ...(target ? { target } : {}) };
   return { ...rollout, updatedMs: nowMs, history: [...rollout.history.slice(-299), entry] };
 }
 
 export function withTarget(rollout: Rollout, name: string, change: Partial<TargetState>): Rollout {
   const target = rollout.targets[name];
-  if (!target)
-    throw new RangeError(
-      `rollout ${rollout.id} has no target ${name}; it has ${Object.keys(rollout.targets).join(', ')}`,
-    );
+  if (!target) {
+    const names = Object.keys(rollout.targets).join(', ');
+    throw new SlipwayError(`rollout ${rollout.id} has no target "${name}"; it has ${names}`, {
+      code: 'InvalidArgument',
+      operation: 'find the target',
+    });
+  }
   return { ...rollout, targets: { ...rollout.targets, [name]: { ...target, ...change } } };
 }

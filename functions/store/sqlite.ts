@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
+import { isExpired } from './expiry.ts';
 import type { Documents, Kind, Store, Transaction, Where } from './store.ts';
 
 const SCHEMA = `
@@ -20,7 +21,7 @@ const SCHEMA = `
 const BUSY_TIMEOUT_MS = 10_000;
 
 /** Records in one SQLite file, which any number of processes on the machine may share. `:memory:` is private. */
-export function sqliteStore(file: string): Store {
+export function sqliteStore(file: string, nowMs: () => number = Date.now): Store {
   const database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
   database.exec(SCHEMA);
   const select = database.prepare('SELECT body FROM documents WHERE kind = ? AND id = ?');
@@ -33,7 +34,8 @@ export function sqliteStore(file: string): Store {
 
   async function read<K extends Kind>(kind: K, id: string): Promise<Documents[K] | undefined> {
     const row = select.get(kind, id);
-    return row ? parse<K>(row['body']) : undefined;
+    const document = row && parse<K>(row['body']);
+    return document && !isExpired(document, nowMs()) ? document : undefined;
   }
 
   async function list<K extends Kind>(kind: K, where: Where = {}): Promise<Documents[K][]> {
@@ -43,10 +45,15 @@ export function sqliteStore(file: string): Store {
       ...(where.service === undefined ? [] : ['service = ?']),
       ...(phases.length === 0 ? [] : [`phase IN (${phases.map(() => '?').join(', ')})`]),
     ];
-    const statement = `SELECT body FROM documents WHERE ${conditions.join(' AND ')} ORDER BY created_ms DESC, id LIMIT ?`;
+    const statement = `SELECT body FROM documents WHERE ${conditions.join(' AND ')} ORDER BY created_ms DESC, id`;
     const service = where.service === undefined ? [] : [where.service];
-    const rows = database.prepare(statement).all(kind, ...service, ...phases, where.limit ?? -1);
-    return rows.map(row => parse<K>(row['body']));
+    const documents: Documents[K][] = [];
+    for (const row of database.prepare(statement).iterate(kind, ...service, ...phases)) {
+      if (documents.length === where.limit) break;
+      const document = parse<K>(row['body']);
+      if (!isExpired(document, nowMs())) documents.push(document);
+    }
+    return documents;
   }
 
   function save(kind: Kind, id: string, document: Documents[Kind]): void {

@@ -1,6 +1,6 @@
 import type { Phase, Rollout, ServiceState } from '../rollout/record.ts';
 
-/** A message that could not be made sense of: acknowledged, so that it does not come back, and kept for people. */
+/** A message that nothing came of: nonsense, or given up after too many deliveries. Kept for people. */
 export interface DeadMessage {
   readonly id: string;
   readonly topic: string;
@@ -8,9 +8,15 @@ export interface DeadMessage {
   readonly problem: string;
   /** The message's text, at most 10,000 characters. */
   readonly text: string;
+  /** Where it was given up, if it was: the subscription's id, and how often it was delivered there. */
+  readonly subscription?: string | undefined;
+  readonly attempts?: number | undefined;
 }
 
-/** What the store holds, by kind. Documents are plain JSON; `undefined` fields are dropped. */
+/**
+ * What the store holds, by kind. Documents are plain JSON of at most 1 MiB; `undefined` fields are dropped, and the order
+ * of an object's fields may change. What has expired (./expiry.ts) is not given back.
+ */
 export interface Documents {
   readonly rollout: Rollout;
   readonly service: ServiceState;
@@ -24,10 +30,13 @@ export interface Transaction {
   write<K extends Kind>(kind: K, id: string, document: Documents[K]): void;
 }
 
+/** Rollouts and dead messages come newest first, services by name. */
 export interface Where {
+  /** Rollouts of this service. */
   readonly service?: string | undefined;
+  /** Rollouts in one of these phases. */
   readonly phases?: readonly Phase[] | undefined;
-  /** Newest first, this many at most. */
+  /** This many at most; all without it. */
   readonly limit?: number | undefined;
 }
 
@@ -37,7 +46,8 @@ export interface Store {
   list<K extends Kind>(kind: K, where?: Where): Promise<Documents[K][]>;
   /**
    * Runs `work` as if it were alone: what it read has not changed when its writes take effect, all of them or none.
-   * It may run several times, so it must do nothing else.
+   * It may run several times, so it must do nothing else; when an answer was lost, an earlier run may have taken effect.
+   * What `work` throws comes out as it is, and nothing is written.
    */
   transact<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
   close(): Promise<void>;

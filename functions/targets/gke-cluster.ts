@@ -1,5 +1,4 @@
-import type { protos } from '@google-cloud/container';
-import type { v1 } from '@google-cloud/container';
+import type { protos, v1 } from '@google-cloud/container';
 import {
   ApiException,
   HttpMethod,

@@ -1,3 +1,4 @@
+import type { KubernetesApi } from './gke-cluster.ts';
 import {
   type Deployment,
   digestIn,
@@ -15,7 +16,6 @@ import {
   routeState,
   UNPROVEN,
 } from './gke-objects.ts';
-import type { KubernetesApi } from './gke-cluster.ts';
 import { type Pair, percentOf } from './gke-traffic.ts';
 import type { Observation, ObservedRevision, Serving } from './target.ts';
 

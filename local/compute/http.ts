@@ -60,6 +60,14 @@ const ROUTES: readonly Route[] = [
   ],
   [
     'GET',
+    /^(global|regions\/[^/]+)\/operations$/,
+    (core, [project = '', scope = ''], { query }) => {
+      const operations = core.operations.list(`projects/${project}/${scope}`);
+      return list('operationList', filtered(operations.map(operationJson), query.get('filter') ?? ''));
+    },
+  ],
+  [
+    'GET',
     /^(global|regions\/[^/]+)\/operations\/([^/]+)$/,
     (core, [project = '', scope = '', name = '']) =>
       operationJson(core.operations.get(`projects/${project}/${scope}`, name)),
@@ -98,6 +106,22 @@ function answer(core: ComputeCore, request: HttpRequest): Answer {
 async function waitFor(core: ComputeCore, scope: string, name: string): Promise<object> {
   const operation: Operation = await core.operations.wait(scope, name);
   return operationJson(operation);
+}
+
+/** One comparison of a text field; the real API knows more. */
+function filtered(items: readonly object[], filter: string): readonly object[] {
+  if (filter === '') return items;
+  const [, field = '', operator, value] = /^\(?(\w+)\s*(=|!=|eq|ne)\s*"?([^"()]+)"?\)?$/.exec(filter) ?? [];
+  if (operator === undefined || value === undefined) {
+    throw new ComputeError(
+      'invalid',
+      `Invalid value for field 'filter': '${filter}'. Expected FIELD = VALUE.`,
+    );
+  }
+  const isWanted = operator === '=' || operator === 'eq';
+  return items.filter(
+    item => (Object.entries(item).find(([key]) => key === field)?.[1] === value) === isWanted,
+  );
 }
 
 function readJson({ body }: HttpRequest): Record<string, unknown> {

@@ -62,6 +62,11 @@ export class Operations {
     return operation;
   }
 
+  /** Oldest first. */
+  list(scope: string): Operation[] {
+    return [...this.#operations.values()].filter(operation => operation.scope === scope);
+  }
+
   /** Resolves when the operation has ended, or is still running after two minutes. */
   async wait(scope: string, nameOrId: string): Promise<Operation> {
     const operation = this.get(scope, nameOrId);

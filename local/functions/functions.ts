@@ -1,7 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import { type NodeProcess, startNode } from '../dataplane/processes.ts';
 
-export const FUNCTION_NAMES = ['imagePush', 'command', 'sloAlert', 'activity', 'sweep'] as const;
+export const FUNCTION_NAMES = [
+  'imagePush',
+  'command',
+  'sloAlert',
+  'activity',
+  'sweep',
+  'deadLetter',
+] as const;
 export type FunctionName = (typeof FUNCTION_NAMES)[number];
 
 export interface Functions {
@@ -9,19 +16,47 @@ export interface Functions {
   readonly urls: Readonly<Record<FunctionName, string>>;
   /** What they logged last, oldest first. */
   lastLines(): readonly string[];
+  /** Kills them in the middle of whatever they do. Nobody listens until {@link Functions.restart}. */
+  crash(): Promise<void>;
+  /** Starts them again after a crash, where they listened before. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
+}
+
+interface Host {
+  readonly process: NodeProcess;
+  readonly ports: readonly number[];
 }
 
 const HOST = fileURLToPath(new URL('./host.ts', import.meta.url));
 
 /** Runs the functions in a process of their own, which sees nothing but the given environment. */
-export function startFunctions(env: Readonly<Record<string, string>>): Promise<Functions> {
+export async function startFunctions(env: Readonly<Record<string, string>>): Promise<Functions> {
+  let host = await startHost(env, []);
+  const { ports } = host;
+  async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    host.process.kill(signal);
+    await host.process.ended;
+  }
+  return {
+    urls: urlsOf(ports),
+    lastLines: () => host.process.lastLines(),
+    crash: () => end('SIGKILL'),
+    async restart() {
+      host = await startHost(env, ports);
+    },
+    stop: () => end('SIGTERM'),
+  };
+}
+
+/** @param wanted ports in the order of the functions; free ones without them */
+function startHost(env: Readonly<Record<string, string>>, wanted: readonly number[]): Promise<Host> {
+  const places = FUNCTION_NAMES.map((name, index) => `${name}:${wanted[index] ?? 0}`);
   return new Promise((resolve, reject) => {
     const ports: number[] = [];
-    const host: NodeProcess = startNode({ args: [HOST, ...FUNCTION_NAMES], cwd: process.cwd(), env }, port => {
+    const host = startNode({ args: [HOST, ...places], cwd: process.cwd(), env }, port => {
       ports.push(port);
-      if (ports.length < FUNCTION_NAMES.length) return;
-      resolve({ urls: urlsOf(ports), lastLines: host.lastLines, stop: () => stop(host) });
+      if (ports.length === FUNCTION_NAMES.length) resolve({ process: host, ports });
     });
     host.ended.then(({ code }) => {
       reject(new Error(`the functions ended with exit code ${code}:\n${host.lastLines().join('\n')}`));
@@ -31,10 +66,12 @@ export function startFunctions(env: Readonly<Record<string, string>>): Promise<F
 
 function urlsOf(ports: readonly number[]): Record<FunctionName, string> {
   const url = (index: number) => `http://127.0.0.1:${ports[index]}`;
-  return { imagePush: url(0), command: url(1), sloAlert: url(2), activity: url(3), sweep: url(4) };
-}
-
-async function stop(host: NodeProcess): Promise<void> {
-  host.kill('SIGTERM');
-  await host.ended;
+  return {
+    imagePush: url(0),
+    command: url(1),
+    sloAlert: url(2),
+    activity: url(3),
+    sweep: url(4),
+    deadLetter: url(5),
+  };
 }

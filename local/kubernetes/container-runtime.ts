@@ -94,7 +94,7 @@ export class ContainerRuntime {
 
   #pullFailed(failure: Failed): void {
     const { image } = this.#workload;
-    const message = `failed to pull and unpack image "${image}": ${failure.message}`;
+    const { message } = failure;
     this.#become({ waiting: { reason: 'ErrImagePull', message } });
     const waitMs = Math.max(this.#backoffMs, FIRST_BACKOFF_MS);
     this.#backoffMs = longer(waitMs);

@@ -7,9 +7,11 @@ import { aWorld } from '../worlds.ts';
 import { storeContract } from './store-contract.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-store-'));
+let files = 0;
 afterAll(() => rmSync(folder, { recursive: true }));
 
-storeContract('SQLite in memory', async () => sqliteStore(':memory:'));
+storeContract('SQLite in memory', async nowMs => sqliteStore(':memory:', nowMs));
+storeContract('SQLite in a file', async nowMs => sqliteStore(join(folder, `${++files}.sqlite`), nowMs));
 
 test('two processes may share one file', async () => {
   const file = join(folder, 'shared.sqlite');

@@ -1,14 +1,19 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Rollout } from '../../functions/rollout/record.ts';
-import type { Store } from '../../functions/store/store.ts';
-import { aWorld } from '../worlds.ts';
+import { SlipwayError } from '../../functions/errors.ts';
+import { type HistoryEntry, newServiceState, type Rollout } from '../../functions/rollout/record.ts';
+import type { DeadMessage, Store } from '../../functions/store/store.ts';
+import { aWorld, START_MS } from '../worlds.ts';
 
-/** What every {@link Store} does. `open` gives a new, empty one each time. */
-export function storeContract(name: string, open: () => Promise<Store>): void {
+const DAY_MS = 86_400_000;
+
+/** What every {@link Store} does. `open` gives a new, empty one each time, which takes the time from `nowMs`. */
+export function storeContract(name: string, open: (nowMs: () => number) => Promise<Store>): void {
   describe(`${name} as a store`, () => {
     let store: Store;
+    let nowMs: number;
     beforeEach(async () => {
-      store = await open();
+      nowMs = START_MS;
+      store = await open(() => nowMs);
     });
     afterEach(() => store.close());
 
@@ -16,9 +21,17 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     function aRollout(change: Partial<Rollout>): Rollout {
       return { ...rollout, ...change };
     }
+    function aDeadMessage(change: Partial<DeadMessage>): DeadMessage {
+      return { id: '1', topic: 'gcr', receivedMs: START_MS, problem: 'expected JSON', text: 'x', ...change };
+    }
     function write(...rollouts: Rollout[]): Promise<void> {
       return store.transact(async transaction => {
         for (const one of rollouts) transaction.write('rollout', one.id, one);
+      });
+    }
+    function bury(...messages: DeadMessage[]): Promise<void> {
+      return store.transact(async transaction => {
+        for (const one of messages) transaction.write('deadMessage', one.id, one);
       });
     }
 
@@ -26,8 +39,67 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       await write(rollout);
       const back = await store.read('rollout', rollout.id);
       expect(back).toEqual(rollout);
+      expect(back).not.toHaveProperty('owner');
       expect(await store.read('rollout', 'other')).toBeUndefined();
       expect(await store.read('service', rollout.id)).toBeUndefined();
+    });
+
+    test('keeps null apart from what is not there, and empty lists and objects', async () => {
+      const { us } = rollout.targets;
+      if (!us) throw new Error('the rollout of the tests has no target us');
+      const targets = { empty: { ...us, stable: null }, unread: { ...us, stable: undefined } };
+      const given = aRollout({ targets, history: [] });
+      await write(given);
+      const back = await store.read('rollout', rollout.id);
+      expect(back).toEqual(given);
+      expect(back?.targets['empty']?.stable).toBeNull();
+      expect(back?.targets['unread']).not.toHaveProperty('stable');
+      expect(back?.history).toEqual([]);
+    });
+
+    test('replaces the whole document', async () => {
+      await write(aRollout({ callback: 'http://callback.invalid/1', heldBy: 'me' }));
+      await write(aRollout({ heldBy: 'you' }));
+      const back = await store.read('rollout', rollout.id);
+      expect(back).not.toHaveProperty('callback');
+      expect(back?.heldBy).toBe('you');
+    });
+
+    test('takes any text in ids, keys and values', async () => {
+      const ids = ['größe 船 🚢', 'a/b', 'a%2Fb', '.', '..', '__x__', 'with "quotes" and \\', 'line\nbreak'];
+      for (const id of ids) await bury(aDeadMessage({ id, text: `${id} \u0000 «船»` }));
+      for (const id of ids) {
+        expect(await store.read('deadMessage', id), id).toEqual(
+          aDeadMessage({ id, text: `${id} \u0000 «船»` }),
+        );
+      }
+      const quarantine = { 'sha256:a.b/c "d" 船': { rollout: 'a', message: '🚢', sinceMs: 1 } };
+      await store.transact(async transaction =>
+        transaction.write('service', 'hello', { ...service, quarantine }),
+      );
+      expect(await store.read('service', 'hello')).toEqual({ ...service, quarantine });
+    });
+
+    test('takes a text that was cut in the middle of a character', async () => {
+      await bury(aDeadMessage({ text: `${'x'.repeat(10)}🚢`.slice(0, 11) }));
+      expect((await store.read('deadMessage', '1'))?.text).toMatch(/^x{10}.$/);
+    });
+
+    test('takes a record of half a megabyte', async () => {
+      const history = Array.from(
+        { length: 300 },
+        (_, index): HistoryEntry => ({
+          sequence: index + 1,
+          atMs: START_MS + index,
+          reason: 'AlertRecorded',
+          message: `${index} ${'burning '.repeat(210)}`,
+          target: 'us',
+        }),
+      );
+      const long = aRollout({ history });
+      await write(long);
+      expect(JSON.stringify(long).length).toBeGreaterThan(500_000);
+      expect(await store.read('rollout', rollout.id)).toEqual(long);
     });
 
     test('lists newest first, by service and phase, up to a limit', async () => {
@@ -37,11 +109,58 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         aRollout({ id: 'c', createdMs: 3, phase: 'Healthy' }),
         aRollout({ id: 'd', createdMs: 4, phase: 'Healthy', service: 'other' }),
       );
-      const ids = async (where: Parameters<Store['list']>[1]) => (await store.list('rollout', where)).map(one => one.id);
+      const ids = async (where: Parameters<Store['list']>[1]) =>
+        (await store.list('rollout', where)).map(one => one.id);
       expect(await ids({})).toEqual(['d', 'c', 'b', 'a']);
       expect(await ids({ service: 'hello' })).toEqual(['c', 'b', 'a']);
       expect(await ids({ service: 'hello', phases: ['Healthy'] })).toEqual(['c', 'a']);
       expect(await ids({ phases: ['Healthy', 'Degraded'], limit: 2 })).toEqual(['d', 'c']);
+      expect(await ids({ service: 'nobody' })).toEqual([]);
+    });
+
+    test('lists by what a record says now', async () => {
+      await write(aRollout({ phase: 'Pending' }));
+      await write(aRollout({ phase: 'Progressing' }));
+      expect(await store.list('rollout', { phases: ['Pending'] })).toEqual([]);
+      expect(await store.list('rollout', { phases: ['Progressing'] })).toHaveLength(1);
+    });
+
+    test('lists every kind apart: services by name, dead messages newest first', async () => {
+      await write(rollout);
+      await store.transact(async transaction => {
+        for (const one of ['shop', 'api', 'hello']) transaction.write('service', one, newServiceState(one));
+      });
+      await bury(
+        aDeadMessage({ id: 'early', receivedMs: START_MS - 2 }),
+        aDeadMessage({ id: 'late', receivedMs: START_MS - 1 }),
+      );
+      expect((await store.list('service')).map(one => one.name)).toEqual(['api', 'hello', 'shop']);
+      expect((await store.list('deadMessage')).map(one => one.id)).toEqual(['late', 'early']);
+      expect((await store.list('deadMessage', { limit: 1 })).map(one => one.id)).toEqual(['late']);
+      expect(await store.list('rollout')).toHaveLength(1);
+    });
+
+    test('forgets failures and dead messages after 90 days, and neither releases nor what is under way', async () => {
+      await write(
+        aRollout({ id: 'failed', phase: 'Degraded' }),
+        aRollout({ id: 'refused', phase: 'Rejected' }),
+        aRollout({ id: 'overtaken', phase: 'Superseded', updatedMs: START_MS + DAY_MS }),
+        aRollout({ id: 'released', phase: 'Healthy', createdMs: START_MS - 1 }),
+        aRollout({ id: 'waiting', phase: 'Paused', createdMs: START_MS - 2 }),
+      );
+      await bury(aDeadMessage({}));
+      nowMs = START_MS + 90 * DAY_MS - 1;
+      expect(await store.list('rollout')).toHaveLength(5);
+      expect(await store.read('deadMessage', '1')).toBeDefined();
+
+      nowMs = START_MS + 90 * DAY_MS;
+      const left = await store.list('rollout', { limit: 2 });
+      const inTransaction = await store.transact(transaction => transaction.read('rollout', 'failed'));
+      expect(left.map(({ id }) => id)).toEqual(['overtaken', 'released']);
+      expect(await store.read('rollout', 'refused')).toBeUndefined();
+      expect(inTransaction).toBeUndefined();
+      expect(await store.read('rollout', 'waiting')).toBeDefined();
+      expect(await store.list('deadMessage')).toEqual([]);
     });
 
     test('writes all of a transaction or nothing', async () => {
@@ -55,6 +174,26 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       expect(await store.read('service', service.name)).toBeUndefined();
     });
 
+    test('lets out of a transaction what its work throws, as it is', async () => {
+      const fenced = new SlipwayError('somebody else owns it', { code: 'Fenced', operation: 'test' });
+      for (const error of [fenced, new RangeError('no such target')]) {
+        const failing = store.transact(async () => {
+          throw error;
+        });
+        await expect(failing).rejects.toBe(error);
+      }
+    });
+
+    test('reads in a transaction what was there before it', async () => {
+      await write(aRollout({ epoch: 1 }));
+      const seen = await store.transact(async transaction => {
+        transaction.write('rollout', rollout.id, aRollout({ epoch: 2 }));
+        return (await transaction.read('rollout', rollout.id))?.epoch;
+      });
+      expect(seen).toBe(1);
+      expect((await store.read('rollout', rollout.id))?.epoch).toBe(2);
+    });
+
     test('lets one of many create-if-absent win', async () => {
       const attempts = Array.from({ length: 5 }, (_, index) =>
         store.transact(async transaction => {
@@ -65,6 +204,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       );
       const created = await Promise.all(attempts);
       expect(created.filter(Boolean)).toHaveLength(1);
+      expect((await store.read('rollout', rollout.id))?.epoch).toBe(created.indexOf(true));
     });
 
     test('loses no update when many change one document', async () => {
@@ -77,6 +217,26 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       );
       await Promise.all(increments);
       expect((await store.read('rollout', rollout.id))?.epoch).toBe(rollout.epoch + 5);
+    });
+
+    test('keeps two documents in step when transactions read them in opposite order', async () => {
+      await write(rollout);
+      await store.transact(async transaction => transaction.write('service', service.name, service));
+      const raise = (rolloutFirst: boolean) =>
+        store.transact(async transaction => {
+          const first = rolloutFirst ? await transaction.read('rollout', rollout.id) : undefined;
+          const state = await transaction.read('service', service.name);
+          const record = first ?? (await transaction.read('rollout', rollout.id));
+          if (!record || !state) return;
+          transaction.write('rollout', rollout.id, { ...record, epoch: record.epoch + 1 });
+          const newestPublishedMs = state.newestPublishedMs + 1;
+          transaction.write('service', service.name, { ...state, newestPublishedMs });
+        });
+      await Promise.all([raise(true), raise(false), raise(true), raise(false)]);
+      expect((await store.read('rollout', rollout.id))?.epoch).toBe(rollout.epoch + 4);
+      expect((await store.read('service', service.name))?.newestPublishedMs).toBe(
+        service.newestPublishedMs + 4,
+      );
     });
   });
 }

@@ -15,7 +15,7 @@ import { pushImage } from '../../local/images/push.ts';
 import { LOCATION, PROJECT, REGISTRY_HOST } from '../../local/names.ts';
 import { topicName } from '../../local/wiring.ts';
 
-const APP = fileURLToPath(new URL('../../app', import.meta.url));
+export const APP = fileURLToPath(new URL('../../app', import.meta.url));
 const FINAL: readonly Phase[] = ['Healthy', 'Degraded', 'Rejected', 'Superseded'];
 
 /** One region, steps without pauses, short deadlines; `change` says what is different. */
@@ -58,7 +58,7 @@ export class E2eWorld {
   static async open(services: readonly object[], options: Partial<CloudOptions> = {}): Promise<E2eWorld> {
     const directory = await mkdtemp(join(tmpdir(), 'slipway-e2e-'));
     const policyFile = join(directory, 'rollouts.yaml');
-    await writeFile(policyFile, stringify({ services }));
+    await writeFile(policyFile, stringify({ services }, { aliasDuplicateObjects: false }));
     const metrics = { sampleSeconds: 1, lagSeconds: 0.5, evaluateSeconds: 0.5 };
     const cloud = await startLocalCloud({ directory, policyFile, metrics, ...options });
     return new E2eWorld(cloud, directory);
@@ -147,7 +147,7 @@ export class E2eWorld {
   }
 }
 
-function isFinal({ phase }: Rollout): boolean {
+export function isFinal({ phase }: Rollout): boolean {
   return FINAL.includes(phase);
 }
 

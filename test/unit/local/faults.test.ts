@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { realClock, VirtualClock } from '../../../local/clock.ts';
-import { type Fault, Faults } from '../../../local/faults.ts';
+import { type Fault, Faults, Hold } from '../../../local/faults.ts';
 import { type HttpHandler, type HttpServer, serve } from '../../../local/http.ts';
 
 describe('faults', () => {
@@ -66,7 +66,7 @@ describe('faults', () => {
     faults.clear();
 
     const { body } = await hanging;
-    await expect(text(Readable.from(body as Readable))).rejects.toThrow('connection cut');
+    await expect(text(Readable.from(body as Readable))).rejects.toThrow('Premature close');
     expect(handled).toEqual([]);
   });
 
@@ -123,3 +123,19 @@ function recording(handled: string[]): HttpHandler {
 function request(path: string) {
   return { method: 'GET', path, query: new URLSearchParams(), headers: {}, body: Buffer.alloc(0) };
 }
+
+test('a request that is held is handled when it is let go, and says how it was answered', async () => {
+  const handled: string[] = [];
+  const faults = new Faults(new VirtualClock());
+  const hold = new Hold();
+  faults.inject({ path: /^\/a$/, times: 1, fault: { kind: 'hold', hold } });
+  const api = faults.wrap(recording(handled));
+  const late = api(request('/a'));
+  await hold.caught;
+  await api(request('/a'));
+  await api(request('/b'));
+  expect(handled).toEqual(['GET /a', 'GET /b']);
+  expect(await hold.release()).toBe(200);
+  expect(handled).toEqual(['GET /a', 'GET /b', 'GET /a']);
+  expect((await late).status).toBe(200);
+});

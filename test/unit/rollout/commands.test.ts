@@ -1,16 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { applyCommand, type RolloutCommand } from '../../../functions/rollout/commands.ts';
+import { transition } from '../../../functions/rollout/state.ts';
 import {
+  aService,
   aWorld,
   BEGUN,
   play,
-  sentences,
   START_MS,
+  sentences,
   UNTIL_FIRST_PAUSE,
   UNTIL_GATE,
   UNTIL_HEALTHY,
 } from '../../worlds.ts';
-import { transition } from '../../../functions/rollout/state.ts';
 
 function given(
   command: RolloutCommand['command'],
@@ -44,6 +45,13 @@ describe('promote', () => {
       },
     };
     expect(applyCommand(nextGate, given('promote'), START_MS).world).toBe(nextGate);
+  });
+
+  test('delivered again does not find the next rollout in flight', () => {
+    const first = applyCommand(play(aWorld(), UNTIL_GATE).world, given('abort'), START_MS).world;
+    const next = play(aWorld(), UNTIL_GATE).world;
+    const later = { ...next, service: { ...next.service, handled: first.service.handled } };
+    expect(applyCommand(later, given('abort'), START_MS).world).toBe(later);
   });
 
   test('for another gate is refused and says at which the rollout waits', () => {
@@ -97,6 +105,25 @@ describe('pause and resume', () => {
     const resumed = applyCommand(stayed, given('resume', { id: 'm2' }), START_MS).world;
     expect(resumed.rollout.heldBy).toBeUndefined();
   });
+});
+
+test('pause is refused where nothing is left to hold', () => {
+  const { strategy } = aService();
+  const service = aService({ strategy: { ...strategy, steps: [{ setWeight: 5 }] } });
+  const { world } = applyCommand(play(aWorld(service), UNTIL_FIRST_PAUSE).world, given('pause'), START_MS);
+  expect(world.rollout.heldBy).toBeUndefined();
+  expect(sentences(world.rollout).at(-1)).toBe(
+    'pause does not apply: no gate or pause is left; abort takes it back',
+  );
+});
+
+test('retry is refused while another rollout waits for its turn', () => {
+  const aborted = applyCommand(play(aWorld(), UNTIL_GATE).world, given('abort'), START_MS).world;
+  const degraded = play(aborted, [{ type: 'restored' }]).world;
+  const busy = { ...degraded, service: { ...degraded.service, active: 'hello-a', waiting: 'hello-b' } };
+  const { world } = applyCommand(busy, given('retry', { id: 'm2' }), START_MS);
+  expect(world.service.waiting).toBe('hello-b');
+  expect(sentences(world.rollout).at(-1)).toContain('hello-b waits for its turn');
 });
 
 describe('abort, undo and retry', () => {

@@ -1,14 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import type { Judgement, VerdictName } from '../../../functions/rollout/judge.ts';
-import { isMoving } from '../../../functions/rollout/record.ts';
-import { dueWorkflow, type RolloutEvent, transition } from '../../../functions/rollout/state.ts';
+import { isRollingOut } from '../../../functions/rollout/record.ts';
+import { type RolloutEvent, transition } from '../../../functions/rollout/state.ts';
+import { stepBack } from '../../../functions/rollout/trouble.ts';
+import { dueWorkflow } from '../../../functions/rollout/world.ts';
 import {
   aService,
   aWorld,
   BEGUN,
   play,
-  sentences,
   START_MS,
+  sentences,
   UNTIL_FIRST_PAUSE,
   UNTIL_GATE,
   UNTIL_HEALTHY,
@@ -16,7 +18,7 @@ import {
 
 const TROUBLE: RolloutEvent = { type: 'troubled', cause: { kind: 'Alert', message: 'the budget burns' } };
 
-function looked(verdict: VerdictName | undefined, step = 1): RolloutEvent {
+function looked(verdict: VerdictName | undefined, step = 1): Extract<RolloutEvent, { type: 'looked' }> {
   const none = { good: 0, bad: 0 };
   const judgement: Judgement | undefined = verdict && {
     verdict,
@@ -123,6 +125,16 @@ describe('pauses and gates', () => {
     expect(asked).toMatchObject({ phase: 'Paused', position: { step: 1 } });
   });
 
+  test('before the first weight there is nothing to judge: the time alone ends the pause', () => {
+    const { strategy } = aService();
+    const service = aService({
+      strategy: { ...strategy, steps: [{ pause: { duration: 60 } }, { setWeight: 5 }] },
+    });
+    const event = { ...looked(undefined, 0), position: { wave: 0, step: 0 } };
+    const { world } = play(aWorld(service), [BEGUN, event]);
+    expect(transition(world, event, START_MS + 80_000).world.rollout.position.step).toBe(1);
+  });
+
   test('Failed is trouble, at a pause and at a gate', () => {
     for (const [events, step] of [
       [UNTIL_FIRST_PAUSE, 1],
@@ -192,8 +204,8 @@ describe('trouble', () => {
     const { id } = world.rollout;
     const waiting = { ...world, service: { ...world.service, active: 'hello-first', waiting: id } };
     const { world: after, actions } = play(waiting, [TROUBLE, { type: 'restored' }]);
-    expect(after.rollout.phase).toBe('Degraded');
-    expect(after.service).toMatchObject({ active: 'hello-first', waiting: undefined });
+    expect(after.rollout.phase).toBe('Superseded');
+    expect(after.service).toMatchObject({ active: 'hello-first', waiting: undefined, quarantine: {} });
     expect(actions).toEqual([]);
   });
 
@@ -202,6 +214,70 @@ describe('trouble', () => {
     const { world } = play(aWorld(), [...UNTIL_GATE, { type: 'troubled', cause }, { type: 'restored' }]);
     expect(world.rollout.phase).toBe('Superseded');
     expect(world.service.quarantine).toEqual({});
+  });
+});
+
+describe('when its turn comes', () => {
+  test('a digest that went into quarantine while it waited is rejected, and the next one gets its turn', () => {
+    const world = aWorld();
+    const against = { rollout: 'hello-1', message: 'burnt the budget', sinceMs: START_MS };
+    const quarantine = { [world.rollout.digest]: against };
+    const late = { ...world, service: { ...world.service, quarantine, waiting: 'hello-next' } };
+    const { world: after, actions } = play(late, [BEGUN]);
+    expect(after.rollout.phase).toBe('Rejected');
+    expect(after.rollout.owner).toBeUndefined();
+    expect(actions).toEqual([{ do: 'ensure', rollout: 'hello-next' }]);
+  });
+});
+
+describe('the end', () => {
+  test('raises the epoch, so that what the old execution still holds in hand is refused', () => {
+    const gate = play(aWorld(), UNTIL_GATE).world;
+    expect(transition(gate, { type: 'completed' }, START_MS).world.rollout.epoch).toBe(
+      gate.rollout.epoch + 1,
+    );
+  });
+
+  test('of a rollback that could not restore a target says so, and frees the service', () => {
+    const { world } = play(aWorld(), [
+      ...UNTIL_GATE,
+      TROUBLE,
+      { type: 'gaveUp', target: 'us', why: 'no permission' },
+      { type: 'restored' },
+    ]);
+    expect(world.rollout).toMatchObject({ phase: 'Degraded', targets: { us: { status: 'Failed' } } });
+    expect(world.rollout.message).toBe('Rolled back hello v1, but NOT on us: the budget burns');
+    expect(world.service.active).toBeUndefined();
+  });
+
+  test('of a workflow that gave up leaves the digest out of quarantine', () => {
+    const cause = { kind: 'Workflow', message: 'the workflow gave up' } as const;
+    const { world } = play(aWorld(), [...UNTIL_GATE, { type: 'troubled', cause }, { type: 'restored' }]);
+    expect(world.rollout.phase).toBe('Degraded');
+    expect(world.service.quarantine).toEqual({});
+  });
+});
+
+describe('an alert', () => {
+  test('before the rollout in flight has touched anything is about the one promoted last', () => {
+    const begun = play(aWorld(), [BEGUN]).world;
+    const promoted = { ...begun, service: { ...begun.service, healthy: 'hello-before' } };
+    const stepped = stepBack(promoted, START_MS);
+    expect(stepped?.rollout).toMatchObject({ phase: 'Pending', owner: undefined, epoch: 2 });
+    expect(stepped?.service).toMatchObject({ active: undefined, waiting: begun.rollout.id });
+  });
+
+  test('after that is about the rollout in flight', () => {
+    const world = play(aWorld(), UNTIL_FIRST_PAUSE).world;
+    expect(
+      stepBack({ ...world, service: { ...world.service, healthy: 'hello-before' } }, START_MS),
+    ).toBeUndefined();
+  });
+
+  test('takes back no Healthy rollout that a newer Healthy one has replaced', () => {
+    const { rollout, service } = play(aWorld(), UNTIL_HEALTHY).world;
+    const replaced = { rollout, service: { ...service, healthy: 'hello-newer' } };
+    expect(transition(replaced, TROUBLE, START_MS + 60_000).world).toBe(replaced);
   });
 });
 
@@ -219,7 +295,7 @@ describe('executions that die', () => {
   test('the third death takes the rollout back', () => {
     let { world } = play(aWorld(), UNTIL_GATE);
     for (let death = 1; death <= 3; death++) {
-      expect(isMoving(world.rollout)).toBe(true);
+      expect(isRollingOut(world.rollout)).toBe(true);
       world = play(world, [died, BEGUN]).world;
     }
     expect(world.rollout.phase).toBe('RollingBack');

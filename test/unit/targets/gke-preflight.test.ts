@@ -1,7 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { googleClients } from '../../../functions/google/clients.ts';
 import { endpointOf } from '../../../functions/targets/gke-cluster.ts';
-import { architectureByFamily, preflightGke } from '../../../functions/targets/gke-preflight.ts';
+import {
+  architectureByFamily,
+  architectureFrom,
+  preflightGke,
+} from '../../../functions/targets/gke-preflight.ts';
+import { VirtualClock } from '../../../local/clock.ts';
+import { ComputeCore } from '../../../local/compute/core.ts';
+import { computeApi } from '../../../local/compute/http.ts';
 import { ClusterManager, containerApi } from '../../../local/container/clusters.ts';
 import { type HttpServer, serve } from '../../../local/http.ts';
 import { DEFAULT_NODE_POOLS } from '../../../local/kubernetes/nodes.ts';
@@ -43,23 +50,40 @@ describe('the preflight of a GKE target', () => {
 
   test('names the machines of a pool that is not ARM', async () => {
     expect(await preflight('default-pool')).toEqual([
-      'node pool default-pool has e2-standard-4 machines, which are X86_64 and not ARM64',
+      {
+        message:
+          'node pool default-pool has e2-standard-4 machines, which are X86_64 and not ARM64: name an ARM pool in nodePool',
+        mayPass: false,
+      },
     ]);
   });
 
   test('names the pools that there are when the one that was asked for is missing', async () => {
-    expect(await preflight('gone')).toEqual([`${NAME} has no node pool gone, only default-pool, axion-pool`]);
+    expect(await preflight('gone')).toEqual([
+      {
+        message: `${NAME} has no node pool gone: make it, or name another in nodePool (it has default-pool, axion-pool)`,
+        mayPass: false,
+      },
+    ]);
   });
 
   test('waits for a pool that is not running', async () => {
     poolStatus = 'RECONCILING';
 
-    expect(await preflight('axion-pool')).toEqual(['node pool axion-pool is RECONCILING, not RUNNING']);
+    expect(await preflight('axion-pool')).toEqual([
+      {
+        message: 'node pool axion-pool is RECONCILING, not RUNNING: see its operations in the console',
+        mayPass: true,
+      },
+    ]);
   });
 
   test('wants a pool to be named where the cluster is not Autopilot', async () => {
     expect(await preflight(undefined)).toEqual([
-      `${NAME} is not an Autopilot cluster: name its ARM pool in nodePool (it has default-pool, axion-pool)`,
+      {
+        message: `${NAME} is not an Autopilot cluster: name its ARM pool in nodePool (it has default-pool, axion-pool)`,
+        mayPass: false,
+      },
     ]);
   });
 
@@ -78,6 +102,30 @@ test.each([
   ['n4-standard-2', 'X86_64'],
 ])('%s machines are %s', (machineType, architecture) => {
   expect(architectureByFamily(machineType)).toBe(architecture);
+});
+
+describe('the architecture of a machine type', () => {
+  let server: HttpServer;
+  let core: ComputeCore;
+
+  beforeEach(async () => {
+    core = new ComputeCore({ clock: new VirtualClock() });
+    server = await serve(computeApi(core));
+  });
+
+  afterEach(async () => {
+    core.stop();
+    await server.close();
+  });
+
+  test.each([
+    ['c4a-standard-4', 'ARM64'],
+    ['e2-standard-4', 'X86_64'],
+    ['t2a-retired', 'ARM64'],
+  ])('of %s is %s', async (machineType, architecture) => {
+    const architectureOf = architectureFrom(googleClients({ compute: server.url }), { cluster: NAME });
+    expect(await architectureOf(machineType, 'us-central1-a')).toBe(architecture);
+  });
 });
 
 describe('the endpoint of a cluster', () => {

@@ -1,0 +1,104 @@
+import type { Judgement } from './judge.ts';
+import { stepAt } from './plan.ts';
+import { isRollingOut, note, type Position, type Rollout } from './record.ts';
+import { trouble } from './trouble.ts';
+import { isSame, say, stay, type Transition, update, type World } from './world.ts';
+
+export interface Looked {
+  readonly position: Position;
+  readonly judgement: Judgement | undefined;
+  readonly callback: string | undefined;
+}
+
+/** Behind the barrier: every target of the wave has done the step. */
+export function advance(world: World, position: Position, nowMs: number): World {
+  const { rollout } = world;
+  if (!isSame(rollout.position, position) || !isRollingOut(rollout)) return world;
+  const step = stepAt(rollout.spec, position);
+  const servesFromNow = step !== undefined && 'setWeight' in step && rollout.servingSinceMs === undefined;
+  const place = `wave ${position.wave + 1} step ${position.step + 1}`;
+  const advanced: Rollout = {
+    ...rollout,
+    position: { ...position, step: position.step + 1 },
+    servingSinceMs: servesFromNow ? nowMs : rollout.servingSinceMs,
+    pause: undefined,
+    deaths: 0,
+  };
+  return {
+    ...world,
+    rollout: note(advanced, nowMs, 'RolloutStepCompleted', `${rollout.service} ${place} completed`),
+  };
+}
+
+export function endWave(world: World, wave: number): World {
+  const { rollout } = world;
+  if (rollout.position.wave !== wave || !isRollingOut(rollout)) return world;
+  return update(world, {
+    position: { wave: wave + 1, step: 0 },
+    servingSinceMs: undefined,
+    judgement: undefined,
+    pause: undefined,
+    deaths: 0,
+  });
+}
+
+/** One look of a waiting rollout: what the judge says is stored, and the gate opens or stays shut. */
+export function look(world: World, { position, judgement, callback }: Looked, nowMs: number): Transition {
+  const { rollout } = world;
+  if (!isSame(rollout.position, position) || !isRollingOut(rollout)) return stay(world);
+  const judged = recordJudgement({ ...rollout, callback }, judgement, nowMs);
+  if (judgement?.verdict === 'Failed') {
+    const message = `Halt ${rollout.service} wave ${position.wave + 1}: ${judgement.message}`;
+    return trouble({ ...world, rollout: judged }, { kind: 'Judge', message }, nowMs);
+  }
+  const paused = openPause(judged, nowMs);
+  if (!passes(paused, nowMs)) return stay({ ...world, rollout: waitAt(paused, nowMs) });
+  return stay(advance({ ...world, rollout: { ...paused, phase: 'Progressing' } }, position, nowMs));
+}
+
+function recordJudgement(rollout: Rollout, judgement: Judgement | undefined, nowMs: number): Rollout {
+  if (!judgement) return rollout;
+  const judged = { ...rollout, judgement };
+  if (rollout.judgement?.verdict === judgement.verdict) return judged;
+  return note(judged, nowMs, `AnalysisRun${judgement.verdict}`, judgement.message);
+}
+
+function openPause(rollout: Rollout, nowMs: number): Rollout {
+  if (rollout.pause) return rollout;
+  const step = stepAt(rollout.spec, rollout.position);
+  const seconds = step && 'pause' in step ? step.pause.duration : undefined;
+  const gate = `wave ${rollout.position.wave + 1} step ${rollout.position.step + 1}`;
+  const untilMs = seconds === undefined ? undefined : nowMs + seconds * 1000;
+  return { ...rollout, pause: { gate, openedMs: nowMs, untilMs, promotedBy: undefined } };
+}
+
+/** Whether a pause that is open lets the rollout go on. Before the canary serves there is nothing to judge. */
+function passes(rollout: Rollout, nowMs: number): boolean {
+  const { pause, heldBy, isFull, judgement, spec, servingSinceMs } = rollout;
+  if (heldBy !== undefined) return false;
+  if (isFull || pause?.promotedBy) return true;
+  if (pause?.untilMs === undefined || nowMs < pause.untilMs) return false;
+  return spec.judge === 'off' || servingSinceMs === undefined || judgement?.verdict === 'Successful';
+}
+
+/** Waiting for time is progress; waiting for a person is `Paused`. */
+function waitAt(rollout: Rollout, nowMs: number): Rollout {
+  const why = personNeeded(rollout, nowMs);
+  if (why === undefined) return { ...rollout, phase: 'Progressing' };
+  const message = `Paused at ${rollout.pause?.gate}: ${why}`;
+  if (rollout.phase === 'Paused' && rollout.message === message) return rollout;
+  return say({ ...rollout, phase: 'Paused' }, nowMs, 'CanaryPauseStep', message);
+}
+
+function personNeeded(rollout: Rollout, nowMs: number): string | undefined {
+  const { heldBy, pause, judgement } = rollout;
+  if (heldBy !== undefined) return `held by ${heldBy}, waiting for resume`;
+  if (pause?.untilMs === undefined) return 'waiting for promote';
+  if (!isExtensionOver(rollout, nowMs)) return undefined;
+  return `${judgement?.verdict ?? 'no verdict'} for too long, waiting for promote or abort`;
+}
+
+function isExtensionOver({ spec, pause }: Rollout, nowMs: number): boolean {
+  if (spec.judge === 'off' || pause?.untilMs === undefined) return false;
+  return nowMs >= pause.untilMs + spec.judge.maxExtension * 1000;
+}

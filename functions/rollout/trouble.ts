@@ -1,0 +1,139 @@
+import { type Cause, type CauseKind, type Rollout, withTarget } from './record.ts';
+import { type Action, end, say, stay, type Transition, update, type World } from './world.ts';
+
+/**
+ * Raises the fence and hands the targets to the rollback. Repeats, and trouble where nothing can be taken back, change
+ * nothing.
+ */
+export function trouble(world: World, cause: Omit<Cause, 'atMs'>, nowMs: number): Transition {
+  const { rollout, service } = world;
+  if (!canRollBack(world, nowMs)) return stay(world);
+  if (isQueued(world)) return leaveQueue(world, cause, nowMs);
+  const fenced: Rollout = {
+    ...say(rollout, nowMs, 'RollingBack', `Rolling back ${rollout.service} ${rollout.tag}: ${cause.message}`),
+    phase: 'RollingBack',
+    epoch: rollout.epoch + 1,
+    owner: undefined,
+    launch: undefined,
+    callback: undefined,
+    pause: undefined,
+    heldBy: undefined,
+    windowEndsMs: undefined,
+    cause: { ...cause, atMs: nowMs },
+  };
+  const actions: Action[] = rollout.callback ? [{ do: 'poke', callback: rollout.callback }] : [];
+  return { world: { rollout: fenced, service: { ...service, active: rollout.id } }, actions };
+}
+
+function isQueued({ rollout, service }: World): boolean {
+  return rollout.phase === 'Pending' && service.active !== rollout.id;
+}
+
+/** It has touched nothing and nothing is known against its digest. */
+function leaveQueue(world: World, cause: Omit<Cause, 'atMs'>, nowMs: number): Transition {
+  const left = say(world.rollout, nowMs, 'RolloutSuperseded', cause.message);
+  return end({ ...world, rollout: left }, { phase: 'Superseded', cause: { ...cause, atMs: nowMs } });
+}
+
+/** In flight, or the newest Healthy one with its way back still open and nothing newer on the targets. */
+export function canRollBack({ rollout, service }: World, nowMs: number): boolean {
+  if (rollout.phase === 'Pending' || rollout.phase === 'Progressing' || rollout.phase === 'Paused')
+    return true;
+  if (rollout.phase !== 'Healthy' || service.active !== undefined || service.healthy !== rollout.id)
+    return false;
+  return rollout.windowEndsMs !== undefined && nowMs < rollout.windowEndsMs && !isSettled(rollout);
+}
+
+/** Whether nothing of the rollout is left on its targets that a rollback would need. */
+export function isSettled(rollout: Rollout): boolean {
+  return Object.values(rollout.targets).every(target => target.status === 'Settled' || !target.isTouched);
+}
+
+/** Targets that a rollback has to bring back. */
+export function touchedTargets({ targets }: Rollout): string[] {
+  return Object.entries(targets).flatMap(([name, { isTouched, status }]) =>
+    isTouched && status !== 'Settled' ? [name] : [],
+  );
+}
+
+/** A target that cannot be brought back must not block the service for ever: people are told, and the rollback goes on. */
+export function giveUpOn(world: World, target: string, why: string, nowMs: number): World {
+  const { rollout } = world;
+  const message = `NOT restored, and given up: ${why}`;
+  const failed = withTarget(rollout, target, { status: 'Failed', message, sinceMs: nowMs });
+  return {
+    ...world,
+    rollout: say(failed, nowMs, 'RestoreFailed', `${rollout.service}.${target} ${message}`, target),
+  };
+}
+
+/** What is known against the digest itself. A workflow that gave up, or a newer push, says nothing about it. */
+const QUARANTINES: ReadonlySet<CauseKind> = new Set([
+  'Judge',
+  'ProgressDeadline',
+  'Target',
+  'Abort',
+  'Alert',
+  'Undo',
+]);
+
+/** Every target is as it was, or was given up. */
+export function finishRollback(world: World, nowMs: number): Transition {
+  const { rollout, service } = world;
+  if (rollout.phase !== 'RollingBack') return stay(world);
+  const kind = rollout.cause?.kind ?? 'Workflow';
+  const why = rollout.cause?.message ?? 'rolled back';
+  const lost = Object.entries(rollout.targets).flatMap(([name, { status }]) =>
+    status === 'Failed' ? [name] : [],
+  );
+  const except = lost.length > 0 ? `, but NOT on ${lost.join(', ')}` : '';
+  const message = `Rolled back ${rollout.service} ${rollout.tag}${except}: ${why}`;
+  const against = { rollout: rollout.id, message: why, sinceMs: nowMs };
+  const quarantine = QUARANTINES.has(kind)
+    ? { ...service.quarantine, [rollout.digest]: against }
+    : service.quarantine;
+  const healthy = service.healthy === rollout.id ? undefined : service.healthy;
+  return end(
+    { rollout: say(rollout, nowMs, 'RolledBack', message), service: { ...service, healthy, quarantine } },
+    { phase: kind === 'Superseded' ? 'Superseded' : 'Degraded' },
+  );
+}
+
+/**
+ * Whom an alert is about: the rollout in flight once its canary may have had a request, before that the one that was
+ * promoted last. The one in flight then waits for its turn again.
+ */
+export function stepBack({ rollout, service }: World, nowMs: number): World | undefined {
+  const { healthy } = service;
+  const hasTouched = Object.values(rollout.targets).some(({ isTouched }) => isTouched);
+  if (service.active !== rollout.id || healthy === undefined || hasTouched || service.waiting !== undefined)
+    return undefined;
+  const message = `waits again: an SLO alert is about ${healthy}`;
+  const waiting: Rollout = {
+    ...say(rollout, nowMs, 'RolloutQueued', message),
+    phase: 'Pending',
+    epoch: rollout.epoch + 1,
+    owner: undefined,
+    launch: undefined,
+    callback: undefined,
+  };
+  return { rollout: waiting, service: { ...service, active: undefined, waiting: rollout.id } };
+}
+
+/** Deaths in a row, at one step, after which a rollout is taken back rather than started once more. */
+const MAX_DEATHS = 3;
+
+/** The execution is gone and said nothing: the record is free for the next one. */
+export function loseExecution(world: World, execution: string, nowMs: number): Transition {
+  const { rollout } = world;
+  if ((rollout.owner ?? rollout.launch)?.execution !== execution) return stay(world);
+  const orphan = update(world, {
+    owner: undefined,
+    launch: undefined,
+    callback: undefined,
+    epoch: rollout.epoch + 1,
+    deaths: rollout.deaths + 1,
+  });
+  if (rollout.phase === 'RollingBack' || rollout.deaths + 1 < MAX_DEATHS) return stay(orphan);
+  return trouble(orphan, { kind: 'Workflow', message: `its execution died ${MAX_DEATHS} times` }, nowMs);
+}

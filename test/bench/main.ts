@@ -1,0 +1,16 @@
+import { benchStartup } from './startup.ts';
+import { benchTargets } from './targets.ts';
+
+const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<boolean>>> = {
+  targets: benchTargets,
+  startup: benchStartup,
+};
+
+const [name = '', ...args] = process.argv.slice(2);
+const bench = BENCHES[name];
+if (bench) {
+  process.exitCode = (await bench(args)) ? 0 : 1;
+} else {
+  console.error(`there is no bench "${name}": npm run bench -- ${Object.keys(BENCHES).join(' | ')}`);
+  process.exitCode = 2;
+}
