@@ -112,21 +112,31 @@ export async function fence(deps: Dependencies, id: string, epoch: number): Prom
   });
 }
 
+/** What became of one call of a target; `again` says when it is worth another. */
+export interface Attempt {
+  readonly status: 'again' | 'failed' | 'fenced';
+  readonly message: string;
+  readonly restSeconds?: number | undefined;
+}
+
 /**
- * Runs one call of a target. A conflict means that somebody wrote in between: read and try again. What no retry can
- * mend becomes a failed step; what a retry may mend is thrown, and the workflow comes back.
+ * Runs one call of a target. A conflict means that somebody wrote in between: read and try again. Trouble that may pass is
+ * worth another call too, when the other side says so or after a while: how long altogether is the progress deadline's
+ * business. What no retry can mend is a failed step, in words.
  */
 export async function attempt<T extends { status: string; message: string }>(
   call: (target: Target) => Promise<T>,
   target: Target,
-): Promise<T | { status: 'again' | 'failed' | 'fenced'; message: string }> {
+): Promise<T | Attempt> {
   try {
     return await call(target);
   } catch (error) {
     if (isFenced(error)) return { status: 'fenced', message: FENCED.message };
     if (!(error instanceof SlipwayError)) throw error;
-    if (error.code === 'Conflict') return { status: 'again', message: error.message };
-    if (error.canRetry) throw error;
-    return { status: 'failed', message: error.message };
+    const { message, code, canRetry, retryAfterSeconds = 2 } = error;
+    if (code === 'Conflict') return { status: 'again', message };
+    return canRetry
+      ? { status: 'again', message, restSeconds: Math.min(retryAfterSeconds, 60) }
+      : { status: 'failed', message };
   }
 }

@@ -141,13 +141,7 @@ export function promote(deps: Dependencies, request: Request): Promise<Reply> {
  * `isOverdue` asks for the last resort.
  */
 export async function restore(deps: Dependencies, request: Request): Promise<Reply> {
-  const reply = await work(
-    deps,
-    request,
-    'restore',
-    (target, order) => inWords(() => target.restore(order)),
-    0,
-  );
+  const reply = await work(deps, request, 'restore', (target, order) => target.restore(order), 0);
   if (reply.status === 'done' || reply.status === 'fenced') return reply;
   const world = await readWorld(deps, request.rollout);
   const nowMs = deps.nowMs();
@@ -157,19 +151,6 @@ export async function restore(deps: Dependencies, request: Request): Promise<Rep
     return { status: 'done', message: reply.message };
   }
   return { ...reply, status: 'again', isOverdue: isLastResort(world, target, nowMs) };
-}
-
-/**
- * An API that cannot be reached is told like any other trouble: thrown, it would keep the workflow in its retries, and
- * from the last resort.
- */
-async function inWords(call: () => Promise<Progress>): Promise<Progress> {
-  try {
-    return await call();
-  } catch (error) {
-    if (!(error instanceof SlipwayError && error.canRetry)) throw error;
-    return { status: error.code === 'Conflict' ? 'again' : 'failed', message: error.message };
-  }
 }
 
 type Made = Progress & { readonly architecture?: string | undefined };
@@ -193,7 +174,8 @@ async function work(
   const after = await record(deps, request, event);
   if (!after) return FENCED;
   const hasFailed = stage !== 'restore' && after.rollout.phase === 'RollingBack';
-  return { status: hasFailed ? 'failed' : made.status, message: made.message };
+  const restSeconds = 'restSeconds' in made ? made.restSeconds : undefined;
+  return { status: hasFailed ? 'failed' : made.status, message: made.message, restSeconds };
 }
 
 /** Stores an event if the caller still owns the record; undefined when it does not. */

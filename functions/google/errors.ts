@@ -97,9 +97,11 @@ function googleMessage(message: string): string {
   return typeof inner === 'string' ? inner : message;
 }
 
+/** Seconds, from headers as a plain object (Kubernetes) or as fetch has them (gaxios). */
 function retryAfter(headers: unknown): number | undefined {
   if (!isRecord(headers)) return undefined;
-  const seconds = Number(headers['retry-after']);
+  const value = headers instanceof Headers ? headers.get('retry-after') : headers['retry-after'];
+  const seconds = Number(value);
   return Number.isFinite(seconds) && seconds > 0 ? seconds : undefined;
 }
 

@@ -45,6 +45,8 @@ describe('one error for all clients', () => {
 
   test('keeps what the other side said about when to come back', () => {
     expect(normalise(thrown({ code: 429, headers: { 'retry-after': '7' } }), 'x').retryAfterSeconds).toBe(7);
+    const fetched = thrown({ code: 503, headers: new Headers({ 'Retry-After': '9' }) });
+    expect(normalise(fetched, 'x').retryAfterSeconds).toBe(9);
   });
 
   test('leaves an error that is one already as it is', async () => {
