@@ -27,7 +27,7 @@ async function main(): Promise<number> {
   const view = openView(values.json ? process.stderr : process.stdout);
   const startedMs = Date.now();
   const { outcomes, figures } = await play(view, values.only, aborter.signal);
-  figures['seconds'] = Math.round((Date.now() - startedMs) / 1000);
+  figures.seconds = Math.round((Date.now() - startedMs) / 1000);
   if (values.json) process.stdout.write(`${JSON.stringify({ scenarios: outcomes, figures })}\n`);
   else printReport(view, outcomes, figures);
   return outcomes.length > 0 && outcomes.every(({ ok }) => ok) ? 0 : 1;
@@ -46,7 +46,7 @@ async function play(
       `the alert measures ${SLO.windowSeconds} s instead of 5 minutes, metrics lag 1.5 s instead of 180 s.`,
   );
   const outcomes: Outcome[] = [];
-  const figures: Figures = {};
+  const figures: Figures = { weights: [], goodRollout: undefined, rollbacks: [], seconds: 0 };
   const stage = await Stage.open(view, signal);
   try {
     for (const scenario of wanted(only)) {

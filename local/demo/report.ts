@@ -1,22 +1,20 @@
 import type { ServedWeight } from './measure.ts';
-import { type Figures, type Outcome, weightRows } from './scenarios.ts';
+import type { Figures, Outcome } from './scenarios.ts';
 import type { View } from './view.ts';
 
 /** The end of the demo: what was expected, what was measured. */
 export function printReport(view: View, outcomes: readonly Outcome[], figures: Figures): void {
-  view.heading('Weights really served (canary requests of all requests at that weight)');
-  table(view, [
-    ['TARGET', 'WEIGHT', 'SERVED', 'REQUESTS', 'BOUNDS', ''],
-    ...weightRows(figures).map(weightRow),
-  ]);
-  view.heading('Rollbacks');
-  for (const version of ['v1.2.0', 'v1.2.1']) {
-    const timing = figures[version];
-    if (typeof timing !== 'object' || timing === null) continue;
-    const parts = Object.entries(timing).map(
-      ([what, value]) => `${what} ${value}${what.includes(' ') ? ' s' : ''}`,
+  const { weights, rollbacks } = figures;
+  if (weights.length > 0) {
+    view.heading('Weights really served (canary requests of all requests at that weight)');
+    table(view, [['TARGET', 'WEIGHT', 'SERVED', 'REQUESTS', 'BOUNDS', ''], ...weights.map(weightRow)]);
+  }
+  if (rollbacks.length > 0) view.heading('Rollbacks');
+  for (const { version, cause, bad, requests, ...timing } of rollbacks) {
+    view.line(
+      `${version}: ${bad} of ${requests} answers were bad; ${timing.secondsFromFirstBadToCause} s from the first of them to ` +
+        `the ${cause === 'Judge' ? 'verdict' : 'alert'}, ${timing.secondsFromCauseToRestored} s from there to every target restored`,
     );
-    view.line(`${version}: ${parts.join(', ')}`);
   }
   view.heading('Expected and measured');
   table(view, [
@@ -26,7 +24,7 @@ export function printReport(view: View, outcomes: readonly Outcome[], figures: F
   const failed = outcomes.filter(({ ok }) => !ok).length;
   view.line(
     failed === 0
-      ? `\nAll of it held, in ${figures['seconds']} s.`
+      ? `\nAll of it held, in ${figures.seconds} s.`
       : `\n${failed} of ${outcomes.length} did not come out as expected.`,
   );
 }

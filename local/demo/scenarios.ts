@@ -10,8 +10,22 @@ export interface Outcome {
   readonly ok: boolean;
 }
 
-/** What the scenarios measured, by name; times in seconds. */
-export type Figures = Record<string, unknown>;
+export interface Timing {
+  /** What took it back. */
+  readonly cause: string;
+  readonly bad: number;
+  readonly requests: number;
+  readonly secondsFromFirstBadToCause: number;
+  readonly secondsFromCauseToRestored: number;
+}
+
+/** What the scenarios measured. */
+export interface Figures {
+  weights: ServedWeight[];
+  goodRollout: { seconds: number; requests: number; lost: number; gates: number } | undefined;
+  rollbacks: (Timing & { version: string })[];
+  seconds: number;
+}
 
 export interface Scenario {
   readonly name: string;
@@ -72,8 +86,8 @@ export const SCENARIOS: readonly Scenario[] = [
       const outcomes = stage.outcomesSince(sinceMs);
       const lost = outcomes.filter(isBad).length;
       const weights = servedWeights(rollout, outcomes, belongs);
-      figures['weights'] = weights;
-      figures['good rollout'] = {
+      figures.weights = weights;
+      figures.goodRollout = {
         seconds: seconds(rollout.createdMs, endOf(rollout)),
         requests: outcomes.length,
         lost,
@@ -172,13 +186,14 @@ async function playBad(
   const restoredMs = Math.max(
     ...rollout.history.filter(({ reason }) => reason === 'TargetRestored').map(({ atMs }) => atMs),
   );
-  const timing = {
-    badResponses: bad.length,
+  const timing: Timing = {
+    cause: rollout.cause?.kind ?? 'none',
+    bad: bad.length,
     requests: outcomes.length,
-    'first bad response to verdict or alert': seconds(bad[0]?.atMs ?? Number.NaN, causedMs),
-    'from there to every target restored': seconds(causedMs, restoredMs),
+    secondsFromFirstBadToCause: seconds(bad[0]?.atMs ?? Number.NaN, causedMs),
+    secondsFromCauseToRestored: seconds(causedMs, restoredMs),
   };
-  figures[version] = timing;
+  figures.rollbacks.push({ version, ...timing });
   const restored = after.bad === 0 && after.places.length === TARGETS.length;
   const ok = rollout.phase === 'Degraded' && isAsExpected(rollout) && restored;
   const actual = `${rollout.phase} by ${rollout.cause?.kind} at ${highestWeight(rollout)} %; ${bad.length} bad of ${outcomes.length}; v1.1.0 answers on ${after.places.length} targets`;
@@ -226,9 +241,4 @@ function endOf(rollout: Rollout): number {
 
 function seconds(fromMs: number, toMs: number): number {
   return Math.round((toMs - fromMs) / 100) / 10;
-}
-
-export function weightRows(figures: Figures): readonly ServedWeight[] {
-  const weights = figures['weights'];
-  return Array.isArray(weights) ? weights : [];
 }
