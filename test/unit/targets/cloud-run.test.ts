@@ -437,7 +437,7 @@ describe('a service that a higher epoch of the same rollout owns', () => {
 describe('errors', () => {
   test.each([
     [429, 'ResourceExhausted'],
-    [500, 'Internal'],
+    [500, 'Unavailable'],
     [503, 'Unavailable'],
     [409, 'Conflict'],
     [403, 'PermissionDenied'],
