@@ -1,9 +1,9 @@
 import type { Dependencies } from '../dependencies.ts';
 import { apply, readWorld } from '../orchestrator.ts';
-import { isFirst, lookSeconds, pollSeconds, remainingWaves } from '../rollout/plan.ts';
+import { inGroups, isFirst, lookSeconds, pollSeconds, remainingWaves } from '../rollout/plan.ts';
 import type { WorkflowKind } from '../rollout/record.ts';
 import { type RolloutEvent, transition } from '../rollout/state.ts';
-import { touchedTargets } from '../rollout/trouble.ts';
+import { touchedTargets, unrestoredTargets } from '../rollout/trouble.ts';
 import { applyAsOwner, FENCED, isExecution, owns, type Reply, type Request } from './run.ts';
 
 /** Takes the record over: from here on this execution owns the targets, until the epoch is raised. */
@@ -18,7 +18,8 @@ export async function begin(deps: Dependencies, request: Request, workflow: Work
     status: 'done',
     message: rollout.message,
     epoch: rollout.epoch,
-    targets: workflow === 'rollback' ? touchedTargets(rollout) : Object.keys(rollout.targets),
+    targets: Object.keys(rollout.targets),
+    groups: inGroups(touchedTargets(rollout)),
     pollSeconds: pollSeconds(rollout.spec),
     lookSeconds: lookSeconds(rollout.spec),
   };
@@ -46,7 +47,14 @@ export async function complete(deps: Dependencies, request: Request): Promise<Re
   return tell(deps, request, { type: 'completed' });
 }
 
+/**
+ * The end of a rollback, as the record has it: an execution of an older revision of the workflow may believe it too early.
+ * Its record then waits for the next execution.
+ */
 export async function restored(deps: Dependencies, request: Request): Promise<Reply> {
+  const { rollout } = await readWorld(deps, request.rollout);
+  const left = rollout.phase === 'RollingBack' ? unrestoredTargets(rollout) : [];
+  if (left.length > 0) return { status: 'again', message: `not restored yet: ${left.join(', ')}` };
   return tell(deps, request, { type: 'restored' });
 }
 

@@ -19,6 +19,11 @@ export const requestSchema = z.object({
     .string()
     .nullish()
     .transform(given => given ?? undefined),
+  /** Several at once, where an activity takes them. */
+  targets: z
+    .array(z.string())
+    .nullish()
+    .transform(given => given ?? []),
   wave: z
     .int()
     .nullish()

@@ -4,15 +4,11 @@ import { apply, readWorld } from '../orchestrator.ts';
 import { stepAt } from '../rollout/plan.ts';
 import { reject } from '../rollout/preflight.ts';
 import type { Rollout } from '../rollout/record.ts';
-import { isLastResort } from '../rollout/regions.ts';
 import type { Stage } from '../rollout/stages.ts';
 import { type RolloutEvent, transition } from '../rollout/state.ts';
 import { isSame } from '../rollout/world.ts';
 import type { Order, Progress, Target } from '../targets/target.ts';
 import { applyAsOwner, attempt, FENCED, fence, owns, type Reply, type Request, targetFor } from './run.ts';
-
-/** After this long a target that cannot be restored is left to people, so that it does not block the service for ever. */
-const RESTORE_PATIENCE_MS = 3_600_000;
 
 /** Stores what serves before anything changes. */
 export async function arm(deps: Dependencies, request: Request): Promise<Reply> {
@@ -136,23 +132,6 @@ export function promote(deps: Dependencies, request: Request): Promise<Reply> {
   return work(deps, request, 'promote', (target, order) => target.promote(order), 100);
 }
 
-/**
- * Brings one target back. Nothing but time ends the attempts: after an hour it is given up, loudly.
- * `isOverdue` asks for the last resort.
- */
-export async function restore(deps: Dependencies, request: Request): Promise<Reply> {
-  const reply = await work(deps, request, 'restore', (target, order) => target.restore(order), 0);
-  if (reply.status === 'done' || reply.status === 'fenced') return reply;
-  const world = await readWorld(deps, request.rollout);
-  const nowMs = deps.nowMs();
-  const target = request.target ?? '';
-  if (nowMs - (world.rollout.cause?.atMs ?? nowMs) >= RESTORE_PATIENCE_MS) {
-    await record(deps, request, { type: 'gaveUp', target, why: reply.message });
-    return { status: 'done', message: reply.message };
-  }
-  return { ...reply, status: 'again', isOverdue: isLastResort(world, target, nowMs) };
-}
-
 type Made = Progress & { readonly architecture?: string | undefined };
 
 async function work(
@@ -173,7 +152,7 @@ async function work(
   const event = { type: 'progressed', target: name, stage, progress, weight, architecture } as const;
   const after = await record(deps, request, event);
   if (!after) return FENCED;
-  const hasFailed = stage !== 'restore' && after.rollout.phase === 'RollingBack';
+  const hasFailed = after.rollout.phase === 'RollingBack';
   const restSeconds = 'restSeconds' in made ? made.restSeconds : undefined;
   return { status: hasFailed ? 'failed' : made.status, message: made.message, restSeconds };
 }

@@ -4,8 +4,9 @@ import { begin, complete, fail, plan, restored, stepDone, waveDone } from '../ac
 import { look } from '../activities/look.ts';
 import { preflight } from '../activities/preflight.ts';
 import { drain, undrain } from '../activities/regions.ts';
+import { restore } from '../activities/restore.ts';
 import { type Reply, type Request, requestSchema } from '../activities/run.ts';
-import { arm, deploy, makeRoom, probe, promote, restore, setWeight } from '../activities/targets.ts';
+import { arm, deploy, makeRoom, probe, promote, setWeight } from '../activities/targets.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { SlipwayError } from '../errors.ts';
 

@@ -56,3 +56,12 @@ export function pollSeconds({ strategy }: Pick<Service, 'strategy'>): number {
 export function lookSeconds({ judge, strategy }: Service): number {
   return judge === 'off' ? 6 * pollSeconds({ strategy }) : judge.interval;
 }
+
+/** Of the 20 branches that Cloud Workflows runs at once. Fewer groups also mean fewer changes of one record at a time. */
+const MOST_GROUPS = 10;
+
+/** The targets in as many groups as are worked on at once: one each, while there are few. */
+export function inGroups(targets: readonly string[]): string[][] {
+  const count = Math.min(MOST_GROUPS, targets.length);
+  return Array.from({ length: count }, (_, group) => targets.filter((_, index) => index % count === group));
+}

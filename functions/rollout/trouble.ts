@@ -56,6 +56,16 @@ export function touchedTargets({ targets }: Rollout): string[] {
   );
 }
 
+/** Those among them that are neither back nor given up since the trouble began: with these a rollback is not over. */
+export function unrestoredTargets(rollout: Rollout): string[] {
+  const troubledMs = rollout.cause?.atMs ?? 0;
+  return touchedTargets(rollout).filter(name => {
+    const target = rollout.targets[name];
+    const isGivenUp = target?.status === 'Failed' && target.sinceMs > troubledMs;
+    return target?.status !== 'Restored' && !isGivenUp;
+  });
+}
+
 /** A target that cannot be brought back must not block the service for ever: people are told, and the rollback goes on. */
 export function giveUpOn(world: World, target: string, why: string, nowMs: number): World {
   const { rollout } = world;

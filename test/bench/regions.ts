@@ -106,7 +106,12 @@ function serviceOf(policy: string): Service {
   return service;
 }
 
-async function startCloud(names: readonly string[], directory: string, wire: Wire, stack: AsyncDisposableStack) {
+async function startCloud(
+  names: readonly string[],
+  directory: string,
+  wire: Wire,
+  stack: AsyncDisposableStack,
+) {
   const front = await serve(() => ({ status: 200, body: 'ok' }));
   stack.defer(() => front.close());
   const nothing = await serve(() => ({ status: 404 }));
@@ -155,7 +160,8 @@ async function startCloud(names: readonly string[], directory: string, wire: Wir
 async function serveStable(run: CloudRun, names: readonly string[]): Promise<void> {
   const keys = names.map(region => ({ project: PROJECT, region, service: SERVICE }));
   const containers = [{ image: `${IMAGE}@${STABLE}` }];
-  for (const key of keys) run.createService(key, { template: { revision: `${SERVICE}-stable-1`, containers } });
+  for (const key of keys)
+    run.createService(key, { template: { revision: `${SERVICE}-stable-1`, containers } });
   const deadlineMs = Date.now() + PATIENCE_MS;
   while (keys.some(key => run.getService(key).reconciling)) {
     if (Date.now() > deadlineMs) throw new Error('the regions do not begin to serve');

@@ -14,7 +14,11 @@ const CHILD = fileURLToPath(new URL('./startup-child.ts', import.meta.url));
 /** Starts the functions in a fresh process with this environment alone, makes one call, and ends the process. */
 export function startFunction(env: Readonly<Record<string, string>>, call?: Call): Promise<Startup> {
   const args = call ? [call.name, call.path, JSON.stringify(call.body)] : [];
-  const child = fork(CHILD, args, { env: { ...env }, execArgv: [], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+  const child = fork(CHILD, args, {
+    env: { ...env },
+    execArgv: [],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', chunk => (said += chunk));
   let report: Startup | undefined;

@@ -15,9 +15,18 @@ export async function benchStartup(args: readonly string[]): Promise<boolean> {
   const starts: (readonly [string, Startup])[] = [];
   for (let run = 0; run < Number(values.runs); run++) starts.push(...(await startEach()));
   const names = [...new Set(starts.map(([name]) => name))];
-  const rows = names.map(name => row(name, starts.filter(([one]) => one === name).map(([, start]) => start)));
-  console.log(`Each function in a fresh process, median of ${values.runs}; its first call loads the clients it uses\n`);
-  console.log(table([['function', 'import', 'memory', 'first call', 'memory then', 'clients it loads'], ...rows]));
+  const rows = names.map(name =>
+    row(
+      name,
+      starts.filter(([one]) => one === name).map(([, start]) => start),
+    ),
+  );
+  console.log(
+    `Each function in a fresh process, median of ${values.runs}; its first call loads the clients it uses\n`,
+  );
+  console.log(
+    table([['function', 'import', 'memory', 'first call', 'memory then', 'clients it loads'], ...rows]),
+  );
   return starts.every(([, { imported }]) => imported.packages.length === 0);
 }
 
@@ -46,7 +55,10 @@ function row(name: string, starts: readonly Startup[]): string[] {
     `${median(starts.map(start => start.imported.rssMb)).toFixed(0)} MB`,
     `${median(calls.map(call => call.callMs)).toFixed(0)} ms`,
     `${median(calls.map(call => call.rssMb)).toFixed(0)} MB`,
-    [...(imported.length > 0 ? [`on import: ${imported.join(' ')}`] : []), ...(calls.at(-1)?.packages ?? [])].join(', '),
+    [
+      ...(imported.length > 0 ? [`on import: ${imported.join(' ')}`] : []),
+      ...(calls.at(-1)?.packages ?? []),
+    ].join(', '),
   ];
 }
 
@@ -54,7 +66,13 @@ function row(name: string, starts: readonly Startup[]): string[] {
 function typicalCalls(rollout: Rollout): readonly Call[] {
   const execution = rollout.owner?.execution.split('/').at(-1);
   const { id, epoch, digest } = rollout;
-  const activity = { activity: 'deploy', rollout: id, execution, epoch, target: Object.keys(rollout.targets)[0] };
+  const activity = {
+    activity: 'deploy',
+    rollout: id,
+    execution,
+    epoch,
+    target: Object.keys(rollout.targets)[0],
+  };
   const incident = { incident_id: '1', state: 'open', policy_user_labels: { slipway_service: SERVICE } };
   return [
     push('imagePush', 'gcr', { action: 'INSERT', digest: `${IMAGE}@${digest}`, tag: `${IMAGE}:v3` }),
@@ -73,5 +91,9 @@ function push(name: string, topic: string, data: object): Call {
     publishTime: new Date().toISOString(),
     attributes: {},
   };
-  return { name, path: topicName(topic), body: { message, subscription: `projects/acme/subscriptions/${name}` } };
+  return {
+    name,
+    path: topicName(topic),
+    body: { message, subscription: `projects/acme/subscriptions/${name}` },
+  };
 }

@@ -31,7 +31,9 @@ export async function benchTargets(args: readonly string[]): Promise<boolean> {
   const [one, many] = [await runs(1, values), await runs(Number(values.regions), values)];
   const ratio = median(many.map(run => run.restoredMs)) / median(one.map(run => run.restoredMs));
   console.log(`Restoring from 50 %, ${latencyMs} ms on every call, median of ${one.length} runs\n`);
-  console.log(table([['regions', 'restored', 'each run', 'calls'], row(1, one), row(Number(values.regions), many)]));
+  console.log(
+    table([['regions', 'restored', 'each run', 'calls'], row(1, one), row(Number(values.regions), many)]),
+  );
   console.log(`\n${ratio.toFixed(2)} times the chain of one region; the aim is ${AIM} at most`);
   return ratio <= AIM;
 }
@@ -44,7 +46,8 @@ function row(regions: number, runs: readonly Run[]): string[] {
 
 async function runs(regions: number, options: { runs: string; latency: string }): Promise<Run[]> {
   const done: Run[] = [];
-  for (let run = 0; run < Number(options.runs); run++) done.push(await restoreOnce(regions, Number(options.latency)));
+  for (let run = 0; run < Number(options.runs); run++)
+    done.push(await restoreOnce(regions, Number(options.latency)));
   return done;
 }
 
@@ -62,6 +65,7 @@ async function restoreOnce(count: number, latencyMs: number): Promise<Run> {
 
 function restoredMs({ cause, history }: Rollout, count: number): number {
   const restored = history.filter(({ reason }) => reason === 'TargetRestored');
-  if (!cause || restored.length !== count) throw new Error(`${restored.length} of ${count} regions were restored`);
+  if (!cause || restored.length !== count)
+    throw new Error(`${restored.length} of ${count} regions were restored`);
   return Math.max(...restored.map(({ atMs }) => atMs)) - cause.atMs;
 }

@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Rollout } from '../../functions/rollout/record.ts';
 import type { Api } from '../../local/cloud.ts';
 import { type FaultRule, Hold } from '../../local/faults.ts';
+import type { Send } from '../../local/workflows/host.ts';
+import { sendByFetch } from '../../local/workflows/send.ts';
 import { PROJECT } from '../../local/names.ts';
 import { Crowd, canaryOf, oneOfTheCrowd, REGION, SHARED_IMAGE, STABLE_IMAGE, stableOf } from './crowd.ts';
 import { gkeTargetSpec, gkeTraffic, serveOnGke } from './gke-service.ts';
@@ -39,15 +41,27 @@ const SERVICES = [
       ...(place === 'GKE' ? { targets: [gkeTargetSpec(service)] } : {}),
     }),
   ),
-  ...['lost', 'crash-gate', 'crash-deploy', 'no-events-status', 'no-events-hang'].map(name =>
+  ...['lost', 'crash-gate', 'crash-deploy', 'no-events-status', 'no-events-hang', 'lie'].map(name =>
     oneOfTheCrowd(name, { strategy: STRATEGY }),
   ),
 ];
 
+/** The first restore of service `lie` is answered as done, and nobody does it. */
+let hasLied = false;
+const send: Send = async request => {
+  const body = request.body?.toString('utf8') ?? '';
+  if (hasLied || !/"rollout":"lie-/.test(body) || !/"activity":"restore"/.test(body))
+    return sendByFetch(request);
+  hasLied = true;
+  const answer = { status: 'done', message: 'believe me', overdue: [], restSeconds: 0 };
+  const headers = { 'content-type': 'application/json' };
+  return { status: 200, headers, body: Buffer.from(JSON.stringify(answer)) };
+};
+
 let crowd: Crowd;
 let digest: string;
 beforeAll(async () => {
-  crowd = await Crowd.open(SERVICES);
+  crowd = await Crowd.open(SERVICES, { send });
   digest = await crowd.build('v2');
 });
 afterAll(() => crowd?.close());
@@ -160,6 +174,24 @@ describe.concurrent('answers that never come', () => {
     expect(cores.run.listRevisions(key)).toHaveLength(2);
     // Deployed, weighed, promoted: as many changes as without a fault, and the creation.
     expect(cores.run.getService(key).generation).toBe('4');
+  });
+});
+
+describe('a rollback that believes it has restored everything', () => {
+  test('is not over before the record says so', async () => {
+    await crowd.serve('lie');
+    push('lie');
+    await promoteAt('lie', FIRST_GATE);
+    const { id } = await until('lie', ({ phase, pause }) => phase === 'Paused' && pause?.gate === LAST_GATE);
+    crowd.world.publish('rollout-commands', { command: 'abort', service: 'lie', rollout: id, actor: 'me' });
+    await crowd.world.eventually(
+      () => 'the first rollback to end',
+      () => crowd.world.executions('rollback', id).some(({ state }) => state === 'SUCCEEDED'),
+    );
+    expect(await until('lie', () => true)).toMatchObject({ phase: 'RollingBack' });
+    await crowd.world.sweep();
+    expect(await until('lie')).toMatchObject({ phase: 'Degraded' });
+    expect(crowd.traffic('lie')).toEqual({ shares: { [stableOf('lie')]: 100 }, unready: [] });
   });
 });
 

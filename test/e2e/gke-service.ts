@@ -11,15 +11,17 @@ export function gkeTargetSpec(name: string): object {
 }
 
 /** Objects as in k8s/, without probes and graces: nothing here answers differently when it waits. */
-export async function serveOnGke({ kubeconfigFile }: LocalCloud, name: string, image: string): Promise<void> {
-  const deployments = [
-    deployment(name, 'stable', 1, image),
-    deployment(`${name}-canary`, 'canary', 0, image),
-  ];
+export async function serveOnGke(
+  { kubeconfigFile }: LocalCloud,
+  name: string,
+  image: string,
+  labels: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const objects = [
-    ...deployments,
+    deployment(name, 'stable', { replicas: 2, image, labels }),
+    deployment(name, 'canary', { replicas: 0, image, labels }),
     service(name, 'stable'),
-    service(`${name}-canary`, 'canary'),
+    service(name, 'canary'),
     gateway(name),
     route(name),
   ];
@@ -27,43 +29,49 @@ export async function serveOnGke({ kubeconfigFile }: LocalCloud, name: string, i
     await readFile(kubeconfigFile, 'utf8'),
     objects.map(object => JSON.stringify(object)),
   );
+}
 
-  function labels(track: string): Record<string, string> {
-    return { app: name, 'slipway.dev/track': track };
-  }
-  function deployment(full: string, track: string, replicas: number, from: string): object {
-    const container = {
-      name: 'app',
-      image: from,
-      ports: [{ name: 'http', containerPort: 8080 }],
-      resources: { requests: { cpu: '10m', memory: '8Mi' } },
-    };
-    const spec = {
-      nodeSelector: { 'kubernetes.io/arch': 'arm64' },
-      tolerations: [{ key: 'kubernetes.io/arch', operator: 'Equal', value: 'arm64', effect: 'NoSchedule' }],
-      terminationGracePeriodSeconds: 0,
-      containers: [container],
-    };
-    return {
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      metadata: { name: full },
-      spec: {
-        replicas,
-        selector: { matchLabels: labels(track) },
-        template: { metadata: { labels: labels(track) }, spec },
-      },
-    };
-  }
-  function service(full: string, track: string): object {
-    const ports = [{ name: 'http', port: 80, targetPort: 'http' }];
-    return {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { name: full },
-      spec: { selector: labels(track), ports },
-    };
-  }
+type Track = 'stable' | 'canary';
+
+function nameOn(name: string, track: Track): string {
+  return track === 'stable' ? name : `${name}-canary`;
+}
+
+function podLabels(name: string, track: Track): Record<string, string> {
+  return { app: name, 'slipway.dev/track': track };
+}
+
+interface Scale {
+  readonly replicas: number;
+  readonly image: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+function deployment(name: string, track: Track, { replicas, image, labels }: Scale): object {
+  const matchLabels = podLabels(name, track);
+  const ports = [{ name: 'http', containerPort: 8080 }];
+  const resources = { requests: { cpu: '10m', memory: '8Mi' } };
+  const spec = {
+    nodeSelector: { 'kubernetes.io/arch': 'arm64' },
+    tolerations: [{ key: 'kubernetes.io/arch', operator: 'Equal', value: 'arm64', effect: 'NoSchedule' }],
+    terminationGracePeriodSeconds: 0,
+    containers: [{ name: 'app', image, ports, resources }],
+  };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: nameOn(name, track), labels },
+    spec: {
+      replicas,
+      selector: { matchLabels },
+      template: { metadata: { labels: matchLabels }, spec },
+    },
+  };
+}
+
+function service(name: string, track: Track): object {
+  const spec = { selector: podLabels(name, track), ports: [{ name: 'http', port: 80, targetPort: 'http' }] };
+  return { apiVersion: 'v1', kind: 'Service', metadata: { name: nameOn(name, track) }, spec };
 }
 
 const GATEWAY_API = 'gateway.networking.k8s.io/v1';

@@ -6,7 +6,7 @@ import type { Send } from '../../local/workflows/host.ts';
 import { sendByFetch } from '../../local/workflows/send.ts';
 import { Crowd, canaryOf, oneOfTheCrowd, SHARED_IMAGE, STABLE_IMAGE, stableOf } from './crowd.ts';
 import { gkeTargetSpec, gkeTraffic, serveOnGke } from './gke-service.ts';
-import { pathOf, type StepPath, stepsOf } from './steps.ts';
+import { pathOf, patientActivities, type StepPath, stepsOf } from './steps.ts';
 import { isFinal } from './world.ts';
 
 /**
@@ -63,9 +63,13 @@ function aCase(workflow: Case['workflow'], place: Case['place'], path: StepPath)
 
 function troubleFor(path: StepPath): Trouble {
   if (/may_help\./.test(path))
-    return /take_it_back/.test(path) ? 'broken' : /last_resort/.test(path) ? 'overdue' : 'refused';
+    return /take_it_back/.test(path)
+      ? 'broken'
+      : /leave_the_load_balancer/.test(path)
+        ? 'overdue'
+        : 'refused';
   if (/main\.take_it_back/.test(path)) return 'broken';
-  if (/until_restored\.(last_resort|gone)/.test(path)) return 'overdue';
+  if (/until_restored\.(last_resort|unless|leave|has_it_left)/.test(path)) return 'overdue';
   return /\.(rest|ask_again|ask_less_often)$/.test(path) ? 'again' : 'none';
 }
 
@@ -73,6 +77,7 @@ const bodySchema = z.object({
   rollout: z.string(),
   activity: z.string(),
   target: z.string().nullable(),
+  targets: z.array(z.string()).nullish(),
   step: z.number().optional(),
 });
 
@@ -102,7 +107,7 @@ function onStep(execution: string, stack: Parameters<typeof pathOf>[0]): void {
 const send: Send = async request => {
   const parsed = bodySchema.safeParse(JSON.parse(request.body?.toString('utf8') || '{}'));
   if (!parsed.success) return sendByFetch(request);
-  const { rollout, activity, target } = parsed.data;
+  const { rollout, activity, target, targets } = parsed.data;
   const trouble = byService.get(serviceOf(rollout))?.trouble ?? 'none';
   const call = `${rollout} ${activity} ${target}`;
   const isFirst = !seenCalls.has(call);
@@ -110,23 +115,14 @@ const send: Send = async request => {
   if (isFirst && isRefused(trouble, activity)) return reply(503, {});
   if (isFirst && trouble === 'again' && PATIENT.has(activity)) return reply(200, AGAIN);
   if (isFirst && trouble === 'overdue' && activity === 'restore')
-    return reply(200, { ...AGAIN, isOverdue: true });
+    return reply(200, { ...AGAIN, overdue: targets });
   return sendByFetch(request);
 };
 
-/** Activities that the workflows ask for until they are done. */
-const PATIENT = new Set([
-  'arm',
-  'preflight',
-  'deploy',
-  'probe',
-  'setWeight',
-  'promote',
-  'undrain',
-  'restore',
-]);
+/** `restore` is asked for by the rollback, in a loop of its own. */
+const PATIENT = new Set([...patientActivities(), 'restore']);
 
-const AGAIN = { status: 'again', message: 'not yet', isOverdue: false };
+const AGAIN = { status: 'again', message: 'not yet', overdue: [] };
 
 function isRefused(trouble: Trouble, activity: string): boolean {
   if (trouble === 'refused') return true;
@@ -164,7 +160,7 @@ beforeAll(async () => {
   await inParallel(WIDTH, CASES, async one => {
     if (killed.has(one.service)) ended.set(one.service, await drive(one, isFinal));
   });
-}, 120_000);
+}, 240_000);
 afterAll(() => crowd?.close());
 
 /** Does at the gate what the case wants, until the rollout is as wanted. */

@@ -8,8 +8,7 @@ import { type HttpServer, serve } from '../../local/http.ts';
 export class QuickDataPlane implements DataPlane {
   /** Digests whose containers end at once. */
   readonly broken = new Set<string>();
-  /** Every image that was ever started. */
-  readonly started = new Set<string>();
+  readonly #started: Workload[] = [];
   readonly #server: HttpServer;
 
   private constructor(server: HttpServer) {
@@ -20,8 +19,14 @@ export class QuickDataPlane implements DataPlane {
     return new QuickDataPlane(await serve(() => ({ status: 200, body: 'ok' })));
   }
 
+  /** Every image that was ever started for a service, whose revisions and pods have its name first. */
+  imagesOf(service: string): ReadonlySet<string> {
+    const own = this.#started.filter(({ name }) => name.startsWith(`${service}-`));
+    return new Set(own.map(({ image }) => image));
+  }
+
   run(workload: Workload): Instance {
-    this.started.add(workload.image);
+    this.#started.push(workload);
     const isBroken = [...this.broken].some(digest => workload.image.endsWith(digest));
     return new QuickInstance(workload, isBroken ? FAILED : { phase: 'ready', url: this.#server.url });
   }

@@ -18,7 +18,7 @@ function behindLoadBalancer(name: string, change: object = {}): object {
 }
 
 const SERVICES = [
-  behindLoadBalancer('stuck', { strategy: { ...GATED.strategy, progressDeadline: '3s' } }),
+  behindLoadBalancer('stuck', { strategy: { ...GATED.strategy, progressDeadline: '6s' } }),
   behindLoadBalancer('moved'),
   behindLoadBalancer('amiss'),
   behindLoadBalancer('burning', GATED),
@@ -160,7 +160,7 @@ test('a region that is not on the load balancer keeps a rollout from starting; r
   expect(rejected.phase).toBe('Rejected');
   expect(rejected.message).toBe(
     'amiss in europe-west1 is not on backend service amiss: gcloud compute backend-services add-backend amiss ' +
-      '--project=acme --global --network-endpoint-group=amiss --network-endpoint-group-region=europe-west1',
+      '--project=acme --global --network-endpoint-group=amiss --network-endpoint-group-region=europe-west1; mend it, then retry',
   );
   expect(Object.values(rejected.targets).some(({ isTouched }) => isTouched)).toBe(false);
   expect(await world.store.read('service', 'amiss')).toMatchObject({ quarantine: {} });
@@ -193,7 +193,7 @@ test('a rollout waits while an SLO incident is open, and goes on when it closes'
   await world.push({ service: 'burning', tag: 'v3' });
   const waiting = await world.until('burning', 'v3', ({ message }) => message.startsWith('Waiting'));
   expect(waiting.message).toBe(
-    'Waiting before the start: SLO incident 0.1 (guard) is open: it has to close first, or somebody says promote --full',
+    'Waiting before the start: SLO incident 0.1 (guard) is open: it has to close first; promote --full does not wait for it, and for no canary step either',
   );
   world.publish('slo-alerts', incident('closed'));
   const paused = await world.until('burning', 'v3', isPaused);

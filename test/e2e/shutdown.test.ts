@@ -60,9 +60,9 @@ function isAlive(pid: number): boolean {
 }
 
 async function eventually(what: string, isSo: () => boolean): Promise<void> {
-  const deadlineMs = Date.now() + 25_000;
+  const deadlineMs = Date.now() + 90_000;
   while (!isSo()) {
-    if (Date.now() > deadlineMs) throw new Error(`waited 25 s for ${what}`);
+    if (Date.now() > deadlineMs) throw new Error(`waited 90 s for ${what}`);
     await new Promise(resolve => setTimeout(resolve, 50));
   }
 }

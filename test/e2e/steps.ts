@@ -12,10 +12,7 @@ export function pathOf(stack: readonly StackEntry[]): StepPath {
 
 /** Every step of a workflow, once for each way of calls that leads to it. */
 export function stepsOf(workflow: 'rollout' | 'rollback'): StepPath[] {
-  const file = new URL(`../../workflows/${workflow}.yaml`, import.meta.url);
-  const routines = z
-    .record(z.string(), z.object({ steps: z.array(step) }))
-    .parse(parse(readFileSync(file, 'utf8')));
+  const routines = z.record(z.string(), z.object({ steps: z.array(step) })).parse(sourceOf(workflow));
   const paths = new Set<StepPath>();
 
   function walkRoutine(name: string, callers: string): void {
@@ -45,3 +42,22 @@ export function stepsOf(workflow: 'rollout' | 'rollback'): StepPath[] {
 }
 
 const step = z.record(z.string(), z.unknown());
+
+function sourceOf(workflow: 'rollout' | 'rollback'): unknown {
+  return parse(readFileSync(new URL(`../../workflows/${workflow}.yaml`, import.meta.url), 'utf8'));
+}
+
+const patientCall = z.object({ call: z.literal('until_done'), args: z.object({ activity: z.string() }) });
+
+/** The activities that the rollout asks for until they are done. */
+export function patientActivities(): ReadonlySet<string> {
+  const found = new Set<string>();
+  function search(value: unknown): void {
+    if (typeof value !== 'object' || value === null) return;
+    const call = patientCall.safeParse(value);
+    if (call.success) found.add(call.data.args.activity);
+    for (const inner of Object.values(value)) search(inner);
+  }
+  search(sourceOf('rollout'));
+  return found;
+}

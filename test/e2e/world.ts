@@ -60,8 +60,13 @@ export class E2eWorld {
     const policyFile = join(directory, 'rollouts.yaml');
     await writeFile(policyFile, stringify({ services }, { aliasDuplicateObjects: false }));
     const metrics = { sampleSeconds: 1, lagSeconds: 0.5, evaluateSeconds: 0.5 };
-    const cloud = await startLocalCloud({ directory, policyFile, metrics, ...options });
-    return new E2eWorld(cloud, directory);
+    try {
+      const cloud = await startLocalCloud({ directory, policyFile, metrics, ...options });
+      return new E2eWorld(cloud, directory);
+    } catch (error) {
+      await rm(directory, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   async close(): Promise<void> {
@@ -128,10 +133,14 @@ export class E2eWorld {
     return last;
   }
 
-  async eventually(what: () => string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-    const deadlineMs = Date.now() + 25_000;
+  async eventually(
+    what: () => string,
+    isSo: () => boolean | Promise<boolean>,
+    timeoutSeconds = 90,
+  ): Promise<void> {
+    const deadlineMs = Date.now() + timeoutSeconds * 1000;
     while (!(await isSo())) {
-      if (Date.now() > deadlineMs) throw new Error(`waited 25 s for ${what()}`);
+      if (Date.now() > deadlineMs) throw new Error(`waited ${timeoutSeconds} s for ${what()}`);
       await sleep(realClock, 40);
     }
   }

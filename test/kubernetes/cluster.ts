@@ -28,7 +28,8 @@ export function connect(kubeconfigFile: string, context: string | undefined): Cl
   config.loadFromFile(kubeconfigFile);
   if (context) config.setCurrentContext(context);
   const cluster = config.getCurrentCluster();
-  if (!cluster) throw new Error(`${kubeconfigFile}: context "${config.getCurrentContext()}" names no cluster`);
+  if (!cluster)
+    throw new Error(`${kubeconfigFile}: context "${config.getCurrentContext()}" names no cluster`);
   const http = new IsomorphicFetchHttpLibrary();
   let dispatcher: ReturnType<RequestContext['getDispatcher']>;
 
@@ -51,7 +52,8 @@ export function connect(kubeconfigFile: string, context: string | undefined): Cl
 
   async function must(method: string, path: string, object: object, contentType?: string): Promise<void> {
     const answer = await send(method, path, JSON.stringify(object), contentType);
-    if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.body.slice(0, 500)}`);
+    if (answer.status >= 300)
+      throw new Error(`${method} ${path}: ${answer.status} ${answer.body.slice(0, 500)}`);
   }
 
   return {

@@ -37,7 +37,9 @@ async function main(): Promise<number> {
   });
   const given = process.env['SLIPWAY_TEST_KUBECONFIG'];
   if (values.help || (!given && !values.local)) {
-    console.error(values.help ? USAGE : `set SLIPWAY_TEST_KUBECONFIG to the path of a kubeconfig\n\n${USAGE}`);
+    console.error(
+      values.help ? USAGE : `set SLIPWAY_TEST_KUBECONFIG to the path of a kubeconfig\n\n${USAGE}`,
+    );
     return values.help ? 0 : 2;
   }
   // The suite gets the terminal's signals too and ends; what was made is removed then.
@@ -126,7 +128,8 @@ async function removeNamespace(cluster: Cluster, namespace: string): Promise<voi
   await cluster.remove(`${NAMESPACES}/${namespace}`);
   const deadlineMs = Date.now() + REMOVAL_MS;
   while ((await cluster.read(`${NAMESPACES}/${namespace}`)) !== undefined) {
-    if (Date.now() > deadlineMs) throw new Error(`namespace ${namespace} is still being removed: look after it`);
+    if (Date.now() > deadlineMs)
+      throw new Error(`namespace ${namespace} is still being removed: look after it`);
     await rest(500);
   }
   console.log(`namespace ${namespace} is gone`);

@@ -22,7 +22,11 @@ export interface Workload {
   readonly replicas: number;
 }
 
-export function deployment(settings: Settings, app: string, { name, track, image, replicas }: Workload): object {
+export function deployment(
+  settings: Settings,
+  app: string,
+  { name, track, image, replicas }: Workload,
+): object {
   const labels = { app, 'slipway.dev/track': track };
   const annotations = track === 'canary' ? { 'slipway.dev/role': 'canary' } : { 'slipway.dev/replicas': '2' };
   return {

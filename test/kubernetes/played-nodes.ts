@@ -116,7 +116,11 @@ function statusOf(containers: Pod['spec']['containers']): object {
   const ready = isBroken ? 'False' : 'True';
   return {
     phase: 'Running',
-    conditions: [condition('PodScheduled', 'True'), condition('ContainersReady', ready), condition('Ready', ready)],
+    conditions: [
+      condition('PodScheduled', 'True'),
+      condition('ContainersReady', ready),
+      condition('Ready', ready),
+    ],
     containerStatuses: containers.map(({ name, image }) => ({
       ...{ name, image, imageID: image, containerID: 'played://container', ready: !isBroken },
       ...(isBroken ? CRASHING : { restartCount: 0, started: true, state: { running: { startedAt: now() } } }),

@@ -4,7 +4,9 @@ import type { Settings } from './settings.ts';
 
 const routeSchema = z.object({
   spec: z.object({
-    rules: z.array(z.object({ backendRefs: z.array(z.object({ name: z.string(), weight: z.number().default(1) })) })),
+    rules: z.array(
+      z.object({ backendRefs: z.array(z.object({ name: z.string(), weight: z.number().default(1) })) }),
+    ),
   }),
 });
 const serviceSchema = z.object({ spec: z.object({ selector: z.record(z.string(), z.string()) }) });
@@ -51,8 +53,14 @@ async function backendsOf(cluster: Cluster, namespace: string, app: string): Pro
   return routeSchema.parse(await cluster.read(path)).spec.rules.flatMap(rule => rule.backendRefs);
 }
 
-async function readyDigests(cluster: Cluster, namespace: string, service: string): Promise<readonly string[]> {
-  const { spec } = serviceSchema.parse(await cluster.read(`/api/v1/namespaces/${namespace}/services/${service}`));
+async function readyDigests(
+  cluster: Cluster,
+  namespace: string,
+  service: string,
+): Promise<readonly string[]> {
+  const { spec } = serviceSchema.parse(
+    await cluster.read(`/api/v1/namespaces/${namespace}/services/${service}`),
+  );
   const selector = Object.entries(spec.selector).map(([label, value]) => `${label}=${value}`);
   const query = new URLSearchParams({ labelSelector: selector.join(',') });
   const { items } = podsSchema.parse(await cluster.read(`/api/v1/namespaces/${namespace}/pods?${query}`));
@@ -67,7 +75,9 @@ function isReady(conditions: readonly { type: string; status: string }[]): boole
 
 /** To a millionth, and so that the sum is 100 exactly. */
 function rounded(shares: Readonly<Record<string, number>>): Record<string, number> {
-  const entries = Object.entries(shares).map(([digest, share]) => [digest, Math.round(share * 1e6) / 1e6] as const);
+  const entries = Object.entries(shares).map(
+    ([digest, share]) => [digest, Math.round(share * 1e6) / 1e6] as const,
+  );
   const [first, ...others] = entries;
   if (!first) return {};
   const rest = others.reduce((sum, [, share]) => sum + share, 0);

@@ -5,4 +5,6 @@ import { clusterWorld } from './world.ts';
 const settings = fromEnvironment(process.env);
 const split = settings.gateway ? 'an HTTPRoute' : 'the number of pods';
 
-targetContract(`a Deployment split by ${split} in a real cluster`, options => clusterWorld(settings, options));
+targetContract(`a Deployment split by ${split} in a real cluster`, options =>
+  clusterWorld(settings, options),
+);

@@ -44,7 +44,10 @@ export async function clusterWorld(settings: Settings, options: { serving: boole
     const served = () => servedShares(cluster, settings, app);
     await until(`${app} is there and settled`, settings, async () => {
       const { settled, stable } = await target.observe();
-      return settled && (!options.serving || (stable !== undefined && (await served())[settings.stableDigest] === 100));
+      return (
+        settled &&
+        (!options.serving || (stable !== undefined && (await served())[settings.stableDigest] === 100))
+      );
     });
     return {
       target,
@@ -96,7 +99,11 @@ async function install(
     replicas: gateway ? REPLICAS.route : REPLICAS.pods,
   };
   const empty = { image: `${image}:unset`, replicas: 0 };
-  const first = deployment(settings, app, { name: stable, track: 'stable', ...(isServing ? serving : empty) });
+  const first = deployment(settings, app, {
+    name: stable,
+    track: 'stable',
+    ...(isServing ? serving : empty),
+  });
   const paths = [
     await create(deployments, stable, first),
     await create(deployments, canary, deployment(settings, app, { name: canary, track: 'canary', ...empty })),
