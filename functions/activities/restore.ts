@@ -1,4 +1,5 @@
 import type { Dependencies } from '../dependencies.ts';
+import { SlipwayError } from '../errors.ts';
 import type { Rollout } from '../rollout/record.ts';
 import { isLastResort } from '../rollout/regions.ts';
 import { type RolloutEvent, transition } from '../rollout/state.ts';
@@ -17,6 +18,10 @@ type Made = (Progress | Attempt) & { readonly target: string };
  */
 export async function restore(deps: Dependencies, request: Request): Promise<Reply> {
   const { targets } = request;
+  if (targets.length === 0) {
+    const operation = 'restore';
+    throw new SlipwayError('expected targets to restore, found none', { code: 'InvalidArgument', operation });
+  }
   const world = await record(deps, request, targets.map(starting));
   if (!world) return FENCED;
   const attempts = await Promise.all(targets.map(target => restoreOne(deps, world.rollout, target)));

@@ -75,10 +75,6 @@ export class Crowd {
     );
   }
 
-  async rollout(service: string, tag: string): Promise<Rollout | undefined> {
-    return (await this.world.rollouts(service)).find(one => one.tag === tag);
-  }
-
   /** What a Cloud Run service routes to now: revision → percent, and the revisions that are not ready. */
   traffic(name: string, region = REGION): { shares: Record<string, number>; unready: string[] } {
     const { run } = this.world.cloud.cores;

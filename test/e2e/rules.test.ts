@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SERVICE_LABEL } from '../../functions/handlers/slo-alert.ts';
 import { realClock, sleep } from '../../local/clock.ts';
-import { LOCATION, PROJECT } from '../../local/names.ts';
+import { PROJECT } from '../../local/names.ts';
 import { Crowd, oneOfTheCrowd, STABLE_IMAGE, stableOf } from './crowd.ts';
 import { gkeTargetSpec, gkeTraffic, serveOnGke } from './gke-service.ts';
 import {
@@ -120,14 +120,12 @@ async function makeTrouble({ faults, crashMs, services }: Schedule): Promise<voi
   await Promise.all(events);
 }
 
-function killAll(service: string): void {
-  const { workflows } = crowd.world.cloud.cores;
-  for (const workflow of ['rollout', 'rollback'] as const) {
-    const name = `projects/${PROJECT}/locations/${LOCATION}/workflows/${workflow}`;
-    const { executions } = workflows.listExecutions(name, { view: 'FULL', pageSize: 100 });
-    for (const { name: execution = '', state, labels } of executions) {
-      const isIts = labels?.['rollout']?.startsWith(`${service}-`);
-      if (state === 'ACTIVE' && isIts) workflows.kill(execution);
+async function killAll(service: string): Promise<void> {
+  for (const { id } of await crowd.world.rollouts(service)) {
+    for (const workflow of ['rollout', 'rollback'] as const) {
+      for (const { name = '', state } of crowd.world.executions(workflow, id)) {
+        if (state === 'ACTIVE') crowd.world.cloud.cores.workflows.kill(name);
+      }
     }
   }
 }

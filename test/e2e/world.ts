@@ -14,6 +14,7 @@ import type { SamplePlatform } from '../../local/images/elf.ts';
 import { pushImage } from '../../local/images/push.ts';
 import { LOCATION, PROJECT, REGISTRY_HOST } from '../../local/names.ts';
 import { topicName } from '../../local/wiring.ts';
+import type { Execution } from '../../local/workflows/execution.ts';
 
 export const APP = fileURLToPath(new URL('../../app', import.meta.url));
 const FINAL: readonly Phase[] = ['Healthy', 'Degraded', 'Rejected', 'Superseded'];
@@ -149,10 +150,16 @@ export class E2eWorld {
     return this.post('sweep', 'none', {});
   }
 
-  executions(workflow: 'rollout' | 'rollback', rollout: string) {
+  executions(workflow: 'rollout' | 'rollback', rollout: string): Partial<Execution>[] {
+    const { workflows } = this.cloud.cores;
     const name = `projects/${PROJECT}/locations/${LOCATION}/workflows/${workflow}`;
-    const { executions } = this.cloud.cores.workflows.listExecutions(name, { pageSize: 1000, view: 'FULL' });
-    return executions.filter(({ labels }) => labels?.['rollout'] === rollout);
+    const found: Partial<Execution>[] = [];
+    for (let pageToken: string | undefined = ''; pageToken !== undefined; ) {
+      const page = workflows.listExecutions(name, { pageToken, view: 'FULL' });
+      found.push(...page.executions.filter(({ labels }) => labels?.['rollout'] === rollout));
+      pageToken = page.nextPageToken;
+    }
+    return found;
   }
 }
 

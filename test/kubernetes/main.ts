@@ -111,9 +111,14 @@ async function architectureOf(cluster: Cluster): Promise<'arm64' | 'any'> {
   return items.some(node => node.metadata.labels['kubernetes.io/arch'] === 'arm64') ? 'arm64' : 'any';
 }
 
+/** Pods behind one Service get requests as soon as they are ready. */
+const NEEDS_ROUTE = 'gets no request until its weight is set';
+
 function runSuite(settings: Settings, options: readonly string[]): Promise<number> {
+  if (!settings.gateway) console.log(`left out, since it needs a route: "${NEEDS_ROUTE}"`);
+  const selection = settings.gateway ? [] : ['--testNamePattern', `^(?!.*${NEEDS_ROUTE})`];
   const vitest = fileURLToPath(new URL('../../node_modules/vitest/vitest.mjs', import.meta.url));
-  const args = [vitest, 'run', '--config', 'test/kubernetes/vitest.config.ts', ...options];
+  const args = [vitest, 'run', '--config', 'test/kubernetes/vitest.config.ts', ...selection, ...options];
   const child = spawn(process.execPath, args, {
     stdio: 'inherit',
     env: { ...process.env, ...toEnvironment(settings) },

@@ -120,6 +120,12 @@ test('nothing is done for a caller that does not own the record, or for a target
   expect(await restore(dependencies(), request())).toMatchObject({ status: 'fenced' });
 });
 
+test('a call without targets is refused, not taken for done', async () => {
+  await expect(restore(dependencies(), request({ targets: [] }))).rejects.toThrow(
+    'expected targets to restore',
+  );
+});
+
 test('few targets are worked on one by one, and many in ten groups that hold each of them once', () => {
   const many = Array.from({ length: 43 }, (_, index) => `t${index}`);
 
