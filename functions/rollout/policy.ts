@@ -1,5 +1,5 @@
 import semver from 'semver';
-import { LineCounter, parseDocument } from 'yaml';
+import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { locate, type Problem } from './policy-problems.ts';
 
@@ -182,9 +182,11 @@ export function parsePolicy(source: string, file: string): PolicyResult {
   const at = (path: readonly PropertyKey[], message: string, onKey?: boolean) =>
     locate({ document, lines, file }, path, message, onKey);
 
+  const json = toJson(document);
+  if (!json.ok) return { ok: false, problems: [at([], json.problem)] };
   const outer = z
     .strictObject({ services: z.array(z.unknown(), 'expected a list') })
-    .safeParse(document.toJS() ?? {});
+    .safeParse(json.value ?? {});
   const problems: Problem[] = outer.success ? [] : issues([], outer.error).map(issue => at(...issue));
   const services: Service[] = [];
   const listed: readonly unknown[] = outer.success ? outer.data.services : [];
@@ -207,6 +209,15 @@ export function parsePolicy(source: string, file: string): PolicyResult {
   return problems.length > 0
     ? { ok: false, problems: inReadingOrder(problems) }
     : { ok: true, policy: { services } };
+}
+
+/** Aliases that unfold to far more than stands in the file are refused by the parser. */
+function toJson(document: Document): { ok: true; value: unknown } | { ok: false; problem: string } {
+  try {
+    return { ok: true, value: document.toJS({ maxAliasCount: 1000 }) };
+  } catch (error) {
+    return { ok: false, problem: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 type Issue = readonly [path: readonly PropertyKey[], message: string, onKey?: boolean];

@@ -64,6 +64,15 @@ describe('a wrong policy', () => {
     expect(problems(both).join('\n')).toContain('expected either cloudRun or gke');
   });
 
+  test('whose aliases unfold without end is refused, not followed', () => {
+    const levels = Array.from(
+      { length: 8 },
+      (_, level) => `a${level + 1}: &a${level + 1} [${Array(10).fill(`*a${level}`).join(', ')}]`,
+    );
+    const bomb = ['a0: &a0 [1]', ...levels, 'services: []'].join('\n');
+    expect(problems(bomb).join('\n')).toMatch(/^rollouts\.yaml:1:1: .*alias/i);
+  });
+
   test('with two targets on one place is refused', () => {
     expect(problems(EXAMPLE.replace('europe-west1', 'us-east4')).join('\n')).toContain(
       'another target is this place already',
