@@ -135,14 +135,25 @@ type Work<T> = (transaction: Transaction) => Promise<T>;
 
 async function transact<T>(database: Database, work: Work<T>): Promise<T> {
   const options = { maxAttempts: MAX_ATTEMPTS };
-  try {
-    return await database.firestore.runTransaction(
-      transaction => runOnce(database, transaction, work),
-      options,
-    );
-  } catch (error) {
-    throw error instanceof WorkFailed ? error.cause : normalise(error, 'change records');
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await database.firestore.runTransaction(
+        transaction => runOnce(database, transaction, work),
+        options,
+      );
+    } catch (error) {
+      if (attempt < MAX_ATTEMPTS && isClosed(error)) continue;
+      throw error instanceof WorkFailed ? error.cause : normalise(error, 'change records');
+    }
   }
+}
+
+/**
+ * A transaction that others waited for too long is closed, and what it asks next is answered with INVALID_ARGUMENT: a
+ * collision like any other, which the client does not take for one. Nothing was written.
+ */
+function isClosed(error: unknown): boolean {
+  return error instanceof Error && /transaction is invalid or closed/i.test(error.message);
 }
 
 /** Carries what a transaction's work threw past the client. */

@@ -184,6 +184,11 @@ export function isRolledOut(workload: Deployment): boolean {
   );
 }
 
+/** Whether its status counts this many pods, ready or not, that are to stay. */
+export function hasPods({ status, metadata: { generation } }: Deployment, count: number): boolean {
+  return status.observedGeneration >= generation && status.replicas === count;
+}
+
 /** Whether every load balancer that the route belongs to works by its latest version, or why not. */
 export function routeState(route: HttpRoute): 'programmed' | { readonly waitingFor: string } {
   const { parents } = route.status;

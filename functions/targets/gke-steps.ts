@@ -3,7 +3,9 @@ import { crash, diagnose } from './gke-diagnosis.ts';
 import {
   type Deployment,
   type HttpRoute,
+  hasPods,
   isRolledOut,
+  type Pod,
   PROMOTED,
   REVISION,
   readyOf,
@@ -32,7 +34,10 @@ export async function scaleCanary(
   return progress.status === 'done' ? undefined : progress;
 }
 
-/** Without a route: the pods of both Deployments are behind one Service, and their number is the weight. */
+/**
+ * Without a route: the pods of both Deployments are behind one Service, and their number is the weight. What takes share
+ * from the canary comes first and what gives it more comes last: at no moment has it more than it had or is to have.
+ */
 export async function balance(
   site: Site,
   order: Order,
@@ -41,33 +46,64 @@ export async function balance(
   isPromoted: boolean,
 ): Promise<Progress> {
   const { stable, canary } = state;
-  const scale = scaleOf(stable);
-  const wanted = replicaRatio(scale, percent);
-  if (canary.spec.replicas < wanted.canary) {
-    const waiting = await scaleCanary(site, order, state, wanted.canary);
-    if (waiting) return waiting;
+  const wanted = replicaRatio(scaleOf(stable), percent);
+  if (stable.spec.replicas < wanted.stable) {
+    return resizeStable(site, order, stable, wanted.stable, isPromoted);
   }
-  if (stable.spec.replicas !== wanted.stable || (isPromoted && !promotedBy(state))) {
-    if (canary.spec.replicas === wanted.canary && readyOf(canary) < wanted.canary) {
-      return started(site, order, canary, wanted.canary);
-    }
-    await order.fence();
-    const annotations = {
-      [SCALE]: wanted.stable < scale ? String(scale) : null,
-      [PROMOTED]: isPromoted ? order.rollout : null,
-    };
-    await patchStable(site, order, stable, { replicas: wanted.stable, annotations });
-    return again(`${site.pair.stable} goes to ${wanted.stable} pods`);
-  }
-  if (canary.spec.replicas > wanted.canary && readyOf(stable) >= wanted.stable) {
+  if (canary.spec.replicas > wanted.canary) {
+    if (!(await isCarrying(site, stable))) return explain(site, order, stable);
     await order.fence();
     await patchCanary(site, order, canary, wanted.canary);
     return again(`${site.pair.canary} goes to ${wanted.canary} pods`);
   }
-  const isReady = readyOf(canary) === wanted.canary && isRolledOut(stable);
-  return isReady
-    ? done(`${wanted.canary} of ${wanted.canary + wanted.stable} pods are canaries`)
-    : started(site, order, canary, wanted.canary);
+  const waiting = wanted.canary > 0 ? await scaleCanary(site, order, state, wanted.canary) : undefined;
+  if (waiting) return waiting;
+  if (stable.spec.replicas > wanted.stable || (isPromoted && !promotedBy(state))) {
+    return resizeStable(site, order, stable, wanted.stable, isPromoted);
+  }
+  if (!(await isScaledTo(site, stable, wanted.stable)) || !(await isScaledTo(site, canary, wanted.canary))) {
+    return again(`waits until ${wanted.canary} of ${wanted.canary + wanted.stable} pods are canaries`);
+  }
+  return done(`${wanted.canary} of ${wanted.canary + wanted.stable} pods are canaries`);
+}
+
+/** Whether all of its pods are there and ready. */
+export async function isCarrying(site: Site, workload: Deployment): Promise<boolean> {
+  return (
+    isRolledOut(workload) &&
+    (await stayingPods(site, workload)).filter(isReady).length >= workload.spec.replicas
+  );
+}
+
+async function isScaledTo(site: Site, workload: Deployment, count: number): Promise<boolean> {
+  return hasPods(workload, count) && (await stayingPods(site, workload)).length === count;
+}
+
+/** A status lags: right after a change of scale it still tells what was, while pods come and go already. */
+async function stayingPods(site: Site, workload: Deployment): Promise<readonly Pod[]> {
+  const pods = await readPods(site, workload.spec.selector.matchLabels);
+  return pods.filter(pod => !pod.metadata.deletionTimestamp);
+}
+
+function isReady({ status }: Pod): boolean {
+  return status.conditions.some(one => one.type === 'Ready' && one.status === 'True');
+}
+
+async function resizeStable(
+  site: Site,
+  order: Order,
+  stable: Deployment,
+  replicas: number,
+  isPromoted: boolean,
+): Promise<Progress> {
+  await order.fence();
+  const scale = scaleOf(stable);
+  const annotations = {
+    [SCALE]: replicas < scale ? String(scale) : null,
+    [PROMOTED]: isPromoted ? order.rollout : null,
+  };
+  await patchStable(site, order, stable, { replicas, annotations });
+  return again(`${site.pair.stable} goes to ${replicas} pods`);
 }
 
 export async function routed(
@@ -108,6 +144,9 @@ export async function release(
     await patchStable(site, order, stable, { annotations: { [PROMOTED]: null } });
   }
   await releaseAutoscaler(site, order, false);
+  // Without a route its pods get requests for as long as they are there.
+  if (!site.spec.httpRoute && !(await isScaledTo(site, canary, 0)))
+    return again(`the pods of ${site.pair.canary} go`);
   return done(message);
 }
 

@@ -30,6 +30,7 @@ import {
   done,
   explain,
   failed,
+  isCarrying,
   release,
   routed,
   scaleCanary,
@@ -187,7 +188,7 @@ async function restore(site: Site, order: Order): Promise<Progress> {
     if (confirmed.status !== 'done') return confirmed;
   }
   // With a route the traffic is back; pods that were missing before the rollout are not its business.
-  const isBack = state.route ? readyOf(state.stable) > 0 : isRolledOut(state.stable);
+  const isBack = state.route ? readyOf(state.stable) > 0 : await isCarrying(site, state.stable);
   if (!isBack) return again((await explain(site, order, state.stable)).message);
   return release(site, order, state.canary, state.stable, `${order.stable.revision} serves everything`);
 }

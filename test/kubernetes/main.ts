@@ -25,6 +25,7 @@ Runs the GKE half of the targets' contract against a cluster, in a namespace tha
 
 const NAMESPACES = '/api/v1/namespaces';
 const REMOVAL_MS = 180_000;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -42,8 +43,8 @@ async function main(): Promise<number> {
     );
     return values.help ? 0 : 2;
   }
-  // The suite gets the terminal's signals too and ends; what was made is removed then.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+  // They end the suite, and what was made is removed then.
+  for (const signal of SIGNALS) process.on(signal, () => {});
   await using stack = new AsyncDisposableStack();
   const kubeconfigFile = values.local ? await startLocalCluster(stack) : (given ?? '');
   const nodes = values.local ? 'local' : values['played-nodes'] ? 'played' : 'real';
@@ -61,9 +62,10 @@ async function prepare(
   const images = nodes === 'real' ? await findImages(process.env['SLIPWAY_TEST_IMAGE']) : NO_IMAGES;
   if (nodes === 'played') stack.defer(await bringNodes(cluster));
   const namespace = `slipway-test-${randomBytes(4).toString('hex')}`;
+  // Until the namespace is gone: without a kubelet its pods never end.
+  if (nodes === 'played') stack.defer(playNodes(cluster, namespace));
   await cluster.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
   stack.defer(() => removeNamespace(cluster, namespace));
-  if (nodes === 'played') stack.defer(playNodes(cluster, namespace));
   const gatewayClass = await gatewayClassOf(cluster, nodes === 'local' ? 'local' : undefined);
   if (gatewayClass) {
     const gateways = `/apis/gateway.networking.k8s.io/v1/namespaces/${namespace}/gateways`;
@@ -123,6 +125,7 @@ function runSuite(settings: Settings, options: readonly string[]): Promise<numbe
     stdio: 'inherit',
     env: { ...process.env, ...toEnvironment(settings) },
   });
+  for (const signal of SIGNALS) process.on(signal, () => child.kill(signal));
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', code => resolve(code ?? 1));
