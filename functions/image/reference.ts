@@ -73,10 +73,6 @@ export function isTag(text: string): boolean {
   return TAG.test(text);
 }
 
-export function isRepository(text: string): boolean {
-  return text.length <= MAX_NAME_LENGTH && text.split('/').every(part => PATH_COMPONENT.test(part));
-}
-
 /** The first component is a host only if it cannot be a path: a dot, a port, an upper-case letter or `localhost`. */
 function splitName(name: string): { host: string; repository: string } {
   const slash = name.indexOf('/');

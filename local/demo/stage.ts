@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { googleClients, readEndpoints } from '../../functions/google/clients.ts';
-import type { Phase, Rollout, ServiceState } from '../../functions/rollout/record.ts';
+import { isFinal, type Rollout, type ServiceState } from '../../functions/rollout/record.ts';
 import { sqliteStore } from '../../functions/store/sqlite.ts';
 import type { Store } from '../../functions/store/store.ts';
 import { realClock, sleep } from '../clock.ts';
@@ -27,7 +27,6 @@ const PLACES = ['us', 'eu', 'asia'];
 
 const REPOSITORY = `${PROJECT}/apps/${EXAMPLE_SERVICE}`;
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const FINAL: readonly Phase[] = ['Healthy', 'Degraded', 'Rejected', 'Superseded'];
 
 export interface Sample {
   readonly version: string;
@@ -125,7 +124,7 @@ export class Stage {
       const rollout = rollouts.find(one => one.tag === tag);
       if (rollout) {
         this.view.show(rollout);
-        if (FINAL.includes(rollout.phase) || (await stop(rollout))) return rollout;
+        if (isFinal(rollout) || (await stop(rollout))) return rollout;
       }
       if (Date.now() > deadlineMs) throw new Error(this.#stuck(tag, rollout));
       await sleep(realClock, 100);

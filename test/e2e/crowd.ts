@@ -3,8 +3,8 @@ import type { CloudOptions } from '../../local/cloud.ts';
 import { buildImage } from '../../local/images/build.ts';
 import { pushImage } from '../../local/images/push.ts';
 import { PROJECT, REGISTRY_HOST } from '../../local/names.ts';
-import { APP, aPolicyService, E2eWorld } from './world.ts';
 import { QuickDataPlane } from './quick-data-plane.ts';
+import { APP, aPolicyService, E2eWorld } from './world.ts';
 
 export const REGION = 'us-east4';
 export const SHARED_IMAGE = `${REGISTRY_HOST}/${PROJECT}/apps/shared`;

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Rollout } from '../../functions/rollout/record.ts';
 import type { Api } from '../../local/cloud.ts';
 import { type FaultRule, Hold } from '../../local/faults.ts';
+import { PROJECT } from '../../local/names.ts';
 import type { Send } from '../../local/workflows/host.ts';
 import { sendByFetch } from '../../local/workflows/send.ts';
-import { PROJECT } from '../../local/names.ts';
 import { Crowd, canaryOf, oneOfTheCrowd, REGION, SHARED_IMAGE, STABLE_IMAGE, stableOf } from './crowd.ts';
 import { gkeTargetSpec, gkeTraffic, serveOnGke } from './gke-service.ts';
 

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { googleClients } from '../../functions/google/clients.ts';
-import type { Rollout } from '../../functions/rollout/record.ts';
+import { isFinal, type Rollout } from '../../functions/rollout/record.ts';
 import { firestoreStore } from '../../functions/store/firestore.ts';
 import type { Store } from '../../functions/store/store.ts';
 import { type Functions, startFunctions } from '../../local/functions/functions.ts';
 import { PROJECT } from '../../local/names.ts';
 import { deployWorkflows, topicName } from '../../local/wiring.ts';
 import { findFirestoreEmulator, startFirestoreEmulator } from '../contract/emulators.ts';
-import { aPolicyService, E2eWorld, GATED, isFinal } from './world.ts';
+import { aPolicyService, E2eWorld, GATED } from './world.ts';
 
 const found = findFirestoreEmulator();
 if (found.missing) test.skip(`Google’s Firestore emulator is not tested here: ${found.missing}`, () => {});

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import type { Rollout } from '../../functions/rollout/record.ts';
+import { isFinal, type Rollout } from '../../functions/rollout/record.ts';
 import type { Send } from '../../local/workflows/host.ts';
 import { sendByFetch } from '../../local/workflows/send.ts';
 import { Crowd, canaryOf, oneOfTheCrowd, SHARED_IMAGE, STABLE_IMAGE, stableOf } from './crowd.ts';
 import { gkeTargetSpec, gkeTraffic, serveOnGke } from './gke-service.ts';
 import { pathOf, patientActivities, type StepPath, stepsOf } from './steps.ts';
-import { isFinal } from './world.ts';
 
 /**
  * The process behind an execution dies right before a step, the first time it gets there, for every step of both

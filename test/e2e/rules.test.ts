@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SERVICE_LABEL } from '../../functions/handlers/slo-alert.ts';
+import { isFinal } from '../../functions/rollout/record.ts';
 import { realClock, sleep } from '../../local/clock.ts';
 import { PROJECT } from '../../local/names.ts';
 import { Crowd, oneOfTheCrowd, STABLE_IMAGE, stableOf } from './crowd.ts';
@@ -13,7 +14,6 @@ import {
   TROUBLE,
 } from './schedule.ts';
 import { expectedToServe, FOREIGN, Watcher } from './watcher.ts';
-import { isFinal } from './world.ts';
 
 /**
  * The rules that always hold, watched all the time while everything goes wrong: faults on every API, messages twice and

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
-import type { Phase, Rollout } from '../../functions/rollout/record.ts';
+import { isFinal, type Rollout } from '../../functions/rollout/record.ts';
 import { sqliteStore } from '../../functions/store/sqlite.ts';
 import type { Store } from '../../functions/store/store.ts';
 import { realClock, sleep } from '../../local/clock.ts';
@@ -17,7 +17,6 @@ import { topicName } from '../../local/wiring.ts';
 import type { Execution } from '../../local/workflows/execution.ts';
 
 export const APP = fileURLToPath(new URL('../../app', import.meta.url));
-const FINAL: readonly Phase[] = ['Healthy', 'Degraded', 'Rejected', 'Superseded'];
 
 /** One region, steps without pauses, short deadlines; `change` says what is different. */
 export function aPolicyService(name: string, change: object = {}): object {
@@ -161,10 +160,6 @@ export class E2eWorld {
     }
     return found;
   }
-}
-
-export function isFinal({ phase }: Rollout): boolean {
-  return FINAL.includes(phase);
 }
 
 /** The body of a raw Pub/Sub push. */
