@@ -22,12 +22,24 @@ export type { Executable, Reason, ReasonCode, Verdict, VerifiedPlatform } from '
 /** Manifests that an index lists without a platform have to be read to learn it. */
 const MAX_ENTRIES_WITHOUT_PLATFORM = 16;
 
+/** As in the policy file, docs/policy.md. */
 export interface VerifyRules {
   /** `linux/amd64`, `linux/arm64`, …: all must be there, and only these are looked into. */
   readonly platforms: readonly string[];
   /** Whether the files that the container executes are read too. */
   readonly binaries: boolean;
+  /** Whether platforms that are not one build are refused, or only told. */
+  readonly twins?: 'report' | 'strict' | undefined;
+  readonly provenance?: { readonly builders: readonly string[] } | undefined;
+  /** PEM */
+  readonly signature?: { readonly publicKeys: readonly string[] } | undefined;
+  readonly vulnerabilities?: { readonly maxSeverity: Severity } | undefined;
+  /** `projects/P/attestors/A` */
+  readonly binaryAuthorization?: { readonly attestors: readonly string[] } | undefined;
 }
+
+/** Container Analysis's severities, mildest first. */
+export type Severity = 'minimal' | 'low' | 'medium' | 'high' | 'critical';
 
 /**
  * Whether an image can run on every platform it has to run on. The verdict holds everything that is wrong.

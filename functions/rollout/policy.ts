@@ -13,6 +13,8 @@ export type TargetSpec = Service['targets'][number];
 export type Step = Service['strategy']['steps'][number];
 export type JudgeRules = Exclude<Service['judge'], 'off'>;
 export type TagPattern = Service['tags'][number];
+export type Window = Service['windows'][number];
+export type VerifyRules = Service['verify'];
 
 export type PolicyResult =
   | { readonly ok: true; readonly policy: Policy }
@@ -61,6 +63,15 @@ function isRange(range: string): boolean {
   return semver.validRange(range) !== null;
 }
 
+const SEVERITIES = ['minimal', 'low', 'medium', 'high', 'critical'] as const;
+
+const publicKey = z
+  .string()
+  .regex(
+    /^\s*-----BEGIN PUBLIC KEY-----[\s\S]+-----END PUBLIC KEY-----\s*$/,
+    'expected a public key in PEM, -----BEGIN PUBLIC KEY-----',
+  );
+
 const platform = z
   .string()
   .regex(/^[a-z0-9]+\/[a-z0-9]+(\/[a-z0-9]+)?$/, 'expected OS/ARCHITECTURE, such as linux/arm64');
@@ -68,6 +79,16 @@ const platform = z
 const cloudRun = z
   .strictObject({ project: text, region: text, service: name })
   .meta({ description: 'A Cloud Run service in one region.' });
+
+const prometheus = z
+  .strictObject({
+    requests: text.meta({ description: 'PromQL: requests in $interval of the Deployment $deployment.' }),
+    bad: text.meta({ description: 'PromQL: those of them that went wrong.' }),
+  })
+  .meta({
+    description:
+      'Managed Prometheus counts the requests instead of the load balancer. $deployment becomes the name of the stable or the canary Deployment, $interval a duration.',
+  });
 
 const gke = z
   .strictObject({
@@ -81,6 +102,7 @@ const gke = z
     deployment: name,
     container: name,
     httpRoute: name.optional(),
+    prometheus: prometheus.optional(),
     nodePool: name.optional().meta({ description: 'The ARM node pool; leave it out on Autopilot.' }),
   })
   .meta({ description: 'A Deployment in one GKE cluster.' });
@@ -111,9 +133,44 @@ const strategy = z.strictObject({
   progressDeadline: duration.default(600),
   rollbackWindow: duration.default(3600),
   onBusy: z.enum(['queue', 'supersede'], 'expected queue or supersede').default('queue'),
-  /** `attribute` (wait and see whether stable burns as badly) is not there yet: refused rather than ignored. */
-  onBurn: z.literal('rollback', 'expected rollback').default('rollback'),
+  onBurn: z
+    .enum(['rollback', 'attribute'], 'expected rollback or attribute')
+    .default('rollback')
+    .meta({ description: 'attribute: freezes instead, when stable demonstrably burns as badly.' }),
 });
+
+const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+
+const timeOfDay = z
+  .string()
+  .regex(/^([01]\d|2[0-3]):[0-5]\d$|^24:00$/, 'expected a time of day from 00:00 to 24:00, such as 16:30');
+
+const window = z
+  .strictObject({
+    days: z
+      .array(z.enum(DAYS, `expected ${DAYS.join(', ')}`))
+      .min(1, 'expected at least one day')
+      .default([...DAYS]),
+    from: timeOfDay.default('00:00'),
+    to: timeOfDay.default('24:00'),
+    timeZone: z
+      .string()
+      .refine(isTimeZone, 'expected an IANA time zone, such as Europe/Zurich')
+      .default('UTC'),
+  })
+  .meta({
+    description:
+      'A weekly time at which nothing starts or advances; rollback always may. With `to` not after `from` it ends on the next day.',
+  });
+
+function isTimeZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 const judge = z.union(
   [
@@ -122,7 +179,7 @@ const judge = z.union(
       interval: duration
         .default(60)
         .meta({ description: 'How often a waiting rollout looks at the metrics.' }),
-      minRequests: z.int().min(1).default(100),
+      minRequests: z.int().min(1).default(20),
       margin: z.number().min(0).max(100).default(1).meta({ description: 'Percentage points.' }),
       maxBurn: z.number().positive().default(10),
       maxExtension: duration.default(1800),
@@ -136,17 +193,50 @@ const slo = z.strictObject({
   latency: z.strictObject({ threshold: duration, target: z.number().gt(0).lt(100) }).optional(),
 });
 
+const verify = z.strictObject({
+  platforms: z.array(platform).min(1).default(['linux/amd64', 'linux/arm64']),
+  binaries: z
+    .boolean()
+    .default(true)
+    .meta({ description: 'What the container executes must be of the platform that it claims.' }),
+  twins: z.enum(['report', 'strict'], 'expected report or strict').default('report').meta({
+    description: 'The platforms of one index should be one build; strict refuses an image whose are not.',
+  }),
+  provenance: z
+    .strictObject({
+      builders: z.array(text).min(1, 'expected at least one builder id').meta({
+        description: 'Ids of the builders that are trusted; one may end in *.',
+      }),
+    })
+    .optional()
+    .meta({ description: 'An in-toto attestation of where each platform was built.' }),
+  signature: z
+    .strictObject({ publicKeys: z.array(publicKey).min(1, 'expected at least one public key') })
+    .optional()
+    .meta({ description: 'A cosign signature by one of these keys (PEM).' }),
+  vulnerabilities: z
+    .strictObject({
+      maxSeverity: z.enum(SEVERITIES, `expected ${SEVERITIES.join(', ')}`).meta({
+        description: 'The worst severity that may be in the image, as Container Analysis found it.',
+      }),
+    })
+    .optional(),
+  binaryAuthorization: z
+    .strictObject({
+      attestors: z
+        .array(z.string().regex(/^projects\/[^/]+\/attestors\/[^/]+$/, 'expected projects/P/attestors/A'))
+        .min(1, 'expected at least one attestor'),
+    })
+    .optional()
+    .meta({ description: 'All of these attestors must have attested the image.' }),
+});
+
 const serviceSchema = z
   .strictObject({
     name,
     image,
     tags: z.array(tag).min(1).default(['*']),
-    verify: z
-      .strictObject({
-        platforms: z.array(platform).min(1).default(['linux/amd64', 'linux/arm64']),
-        binaries: z.boolean().default(true),
-      })
-      .prefault({}),
+    verify: verify.prefault({}),
     targets: z.array(target).min(1, 'expected at least one target'),
     loadBalancer: z.strictObject({ project: text, backendService: name }).optional(),
     probe: z
@@ -158,6 +248,7 @@ const serviceSchema = z
     strategy: strategy.prefault({}),
     judge: judge.prefault({}),
     slo: slo.default({ availability: 99 }),
+    windows: z.array(window).default([]),
   })
   .transform(service => ({
     ...service,
