@@ -3,8 +3,10 @@ import { SlipwayError } from './errors.ts';
 import { type GoogleClients, googleClients, readEndpoints } from './google/clients.ts';
 import { publishEvent, type RolloutEventMessage } from './google/events.ts';
 import { callCallback, createExecution, isExecutionActive } from './google/executions.ts';
+import type { Authorities } from './image/authorities.ts';
 import type { Registry } from './image/registry.ts';
-import type { MetricTarget, Reading } from './metrics/monitoring.ts';
+import type { BlockOptions, Reading } from './metrics/blocks.ts';
+import type { MetricTarget, Window } from './metrics/reading.ts';
 import { type Policy, parsePolicy, type TargetSpec } from './rollout/policy.ts';
 import { printProblem } from './rollout/policy-problems.ts';
 import type { PreflightProblem } from './rollout/preflight.ts';
@@ -21,6 +23,7 @@ export interface Dependencies {
   readonly store: () => Promise<Store>;
   readonly policy: () => Promise<Policy>;
   readonly registry: () => Promise<Registry>;
+  readonly authorities: () => Promise<Authorities>;
   /** @param image the repository that Slipway rolls out there; whatever else serves is a placeholder */
   readonly target: (spec: TargetSpec, image: string) => Promise<Target>;
   readonly loadBalancer: (spec: LoadBalancerSpec) => Promise<LoadBalancer>;
@@ -28,8 +31,8 @@ export interface Dependencies {
   readonly preflightGke: (spec: GkeSpec) => Promise<readonly PreflightProblem[]>;
   readonly measure: (
     targets: readonly MetricTarget[],
-    window: { sinceMs: number; untilMs: number },
-    slowMs: number | undefined,
+    window: Window,
+    options: BlockOptions,
   ) => Promise<Reading>;
   /** Starts an execution and returns its name. */
   readonly launch: (workflow: WorkflowKind, rollout: string) => Promise<string>;
@@ -64,6 +67,13 @@ export function dependenciesFrom(env: NodeJS.ProcessEnv): Dependencies {
         accessToken: () => clients.accessToken('registry'),
       });
     }),
+    authorities: once(async () => {
+      const { googleAuthorities } = await import('./google/authorities.ts');
+      return googleAuthorities(() => clients.containerAnalysis(), {
+        url: endpoints.binaryauthorization ?? 'https://binaryauthorization.googleapis.com',
+        accessToken: () => clients.accessToken('binaryauthorization'),
+      });
+    }),
     target: (spec, image) => targetOf(spec, image, clients),
     async loadBalancer(spec) {
       const { loadBalancer } = await import('./targets/load-balancer.ts');
@@ -73,9 +83,9 @@ export function dependenciesFrom(env: NodeJS.ProcessEnv): Dependencies {
       const { architectureFrom, preflightGke } = await import('./targets/gke-preflight.ts');
       return preflightGke(spec, clusterAccess(clients), architectureFrom(clients, spec));
     },
-    async measure(targets, window, slowMs) {
-      const { readCounts } = await import('./metrics/monitoring.ts');
-      return readCounts(await clients.metrics(), targets, window, { latencyThresholdMs: slowMs });
+    async measure(targets, window, options) {
+      const { readBlocks } = await import('./metrics/blocks.ts');
+      return readBlocks(clients, targets, window, options);
     },
     launch: async (workflow, rollout) =>
       createExecution(await clients.executions(), parent(workflow), rollout),

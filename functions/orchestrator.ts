@@ -2,9 +2,16 @@ import type { Dependencies } from './dependencies.ts';
 import { SlipwayError } from './errors.ts';
 import type { RolloutEventMessage } from './google/events.ts';
 import { overtaken } from './rollout/admission.ts';
-import { type HistoryEntry, newServiceState, type Rollout } from './rollout/record.ts';
+import { rolloutEvent } from './rollout/cdevents.ts';
+import {
+  type HistoryEntry,
+  type Launch,
+  newServiceState,
+  type Rollout,
+  type WorkflowKind,
+} from './rollout/record.ts';
 import { transition } from './rollout/state.ts';
-import { type Action, dueWorkflow, type Transition, type World } from './rollout/world.ts';
+import { type Action, claimLaunch, stay, type Transition, type World } from './rollout/world.ts';
 
 /**
  * Changes one record: reads it, lets `change` decide, stores what it decided, and carries out what follows. The world
@@ -16,23 +23,30 @@ export async function apply(
   change: (world: World, nowMs: number) => Transition,
 ): Promise<World> {
   const store = await deps.store();
-  const { before, after } = await store.transact(async transaction => {
+  const { before, world, workflow, actions } = await store.transact(async transaction => {
     const rollout = await transaction.read('rollout', id);
     if (!rollout) throw unknownRollout(id);
     const service = (await transaction.read('service', rollout.service)) ?? newServiceState(rollout.service);
-    const changed = change({ rollout, service }, deps.nowMs());
-    if (changed.world.rollout !== rollout) transaction.write('rollout', id, changed.world.rollout);
-    if (changed.world.service !== service) transaction.write('service', service.name, changed.world.service);
-    return { before: rollout, after: changed };
+    const nowMs = deps.nowMs();
+    const changed = change({ rollout, service }, nowMs);
+    const claim = claimLaunch(changed.world, nowMs);
+    if (claim.world.rollout !== rollout) transaction.write('rollout', id, claim.world.rollout);
+    if (claim.world.service !== service) transaction.write('service', service.name, claim.world.service);
+    return { before: rollout, ...claim, actions: changed.actions };
   });
-  const announced = announce(deps, before, after.world.rollout);
+  const announced = announce(deps, before, world.rollout);
   try {
-    for (const action of after.actions) await carryOut(deps, action);
-    await launchIfDue(deps, after.world);
+    for (const action of actions) await carryOut(deps, action);
+    if (workflow) await launch(deps, world.rollout, workflow);
   } finally {
     await announced;
   }
-  return after.world;
+  return world;
+}
+
+/** Starts what is due and was not started, if anything is. */
+export function ensureExecution(deps: Dependencies, id: string): Promise<World> {
+  return apply(deps, id, stay);
 }
 
 export async function readWorld(deps: Dependencies, id: string): Promise<World> {
@@ -53,7 +67,7 @@ function unknownRollout(id: string): SlipwayError {
 async function carryOut(deps: Dependencies, action: Action): Promise<void> {
   switch (action.do) {
     case 'ensure':
-      await launchIfDue(deps, await readWorld(deps, action.rollout));
+      await ensureExecution(deps, action.rollout);
       return;
     case 'poke':
       await pokeQuietly(deps, action.callback);
@@ -62,25 +76,31 @@ async function carryOut(deps: Dependencies, action: Action): Promise<void> {
 }
 
 /**
- * A record that is due and has no execution gets one, whoever notices. Two executions may come of it when two notice at
- * once; the first to begin owns the record and the other ends.
+ * Starts the execution that was claimed. When the answer is lost, or the claim got old, two may come of it: the first to
+ * begin owns the record and the other ends.
  */
-async function launchIfDue(deps: Dependencies, world: World): Promise<void> {
-  const workflow = dueWorkflow(world);
-  if (!workflow) return;
-  const { id, epoch } = world.rollout;
-  const execution = await deps.launch(workflow, id);
-  deps.log('INFO', `started ${workflow} for ${id}`, { rollout: id, execution, epoch });
+async function launch(deps: Dependencies, { id, epoch }: Rollout, kind: WorkflowKind): Promise<void> {
+  let execution: string | undefined;
+  try {
+    execution = await deps.launch(kind, id);
+    deps.log('INFO', `started ${kind} for ${id}`, { rollout: id, execution, epoch });
+  } finally {
+    // Without a name the claim is given back, so that the message's next delivery need not wait for its end.
+    await recordLaunch(deps, id, epoch, execution && { kind, execution, sinceMs: deps.nowMs() });
+  }
+}
+
+async function recordLaunch(
+  deps: Dependencies,
+  id: string,
+  epoch: number,
+  launched: Launch | '' | undefined,
+): Promise<void> {
   const store = await deps.store();
   await store.transact(async transaction => {
     const rollout = await transaction.read('rollout', id);
-    if (!rollout || rollout.epoch !== epoch) return;
-    const { world: launched } = transition(
-      { ...world, rollout },
-      { type: 'launched', workflow, execution },
-      deps.nowMs(),
-    );
-    transaction.write('rollout', id, launched.rollout);
+    if (!rollout || rollout.epoch !== epoch || rollout.owner) return;
+    transaction.write('rollout', id, { ...rollout, launch: launched || undefined });
   });
 }
 
@@ -113,7 +133,7 @@ export async function announce(
     const fields = { rollout: rollout.id, reason: entry.reason, phase: rollout.phase, target: entry.target };
     deps.log(SEVERITY[entry.reason] ?? 'INFO', entry.message, fields);
   }
-  await Promise.all(entries.map(entry => publishQuietly(deps, eventOf(rollout, entry))));
+  await Promise.all(entries.map(entry => publishQuietly(deps, rolloutEvent(rollout, entry))));
 }
 
 const SEVERITY: Readonly<Partial<Record<HistoryEntry['reason'], 'WARNING' | 'ERROR'>>> = {
@@ -135,16 +155,4 @@ export async function publishQuietly(deps: Dependencies, event: RolloutEventMess
     const why = error instanceof Error ? error.message : String(error);
     deps.log('ERROR', `event ${event.id} was not published: ${why}`);
   }
-}
-
-function eventOf(rollout: Rollout, entry: HistoryEntry) {
-  const { id, service, image, digest, tag, phase } = rollout;
-  return {
-    id: `${id}-${entry.sequence}`,
-    type: `dev.slipway.rollout.${entry.reason.toLowerCase()}`,
-    source: service,
-    subject: id,
-    timeMs: entry.atMs,
-    data: { rollout: id, service, image, digest, tag, phase, ...entry },
-  };
 }

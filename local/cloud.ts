@@ -2,10 +2,15 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { API_NAMES, endpointVariable } from '../functions/google/clients.ts';
 import { registryClient } from '../functions/image/registry.ts';
+import { BinaryAuthorization } from './binaryauthorization/core.ts';
+import { binaryAuthorizationApi } from './binaryauthorization/http.ts';
 import { type Clock, realClock } from './clock.ts';
 import { ComputeCore } from './compute/core.ts';
 import { computeApi } from './compute/http.ts';
 import { ClusterManager, containerApi } from './container/clusters.ts';
+import { ContainerAnalysis } from './containeranalysis/core.ts';
+import { containerAnalysisApi } from './containeranalysis/http.ts';
+import { type Scan, Scanner } from './containeranalysis/scanner.ts';
 import type { DataPlane, ServedRequest } from './dataplane/dataplane.ts';
 import { startFront } from './dataplane/fronts.ts';
 import { startLoadBalancer } from './dataplane/load-balancer.ts';
@@ -53,6 +58,8 @@ export interface CloudOptions {
   readonly onStep?: WorkflowsOptions['onStep'];
   /** Runs the containers; without it they are processes of this machine. */
   readonly dataPlane?: DataPlane;
+  /** What the vulnerability scan of a pushed image finds: nothing, unless told. */
+  readonly scan?: Scan;
   /** 5 unless told; 0 leaves the sweep to whoever calls it. */
   readonly sweepEverySeconds?: number;
 }
@@ -77,6 +84,8 @@ const APIS = [
   'workflowexecutions',
   'monitoring',
   'pubsub',
+  'containeranalysis',
+  'binaryauthorization',
   'registry',
   'kubernetes',
 ] as const;
@@ -91,6 +100,8 @@ export interface Cores {
   readonly compute: ComputeCore;
   readonly monitoring: MonitoringCore;
   readonly workflows: WorkflowsCore;
+  readonly containerAnalysis: ContainerAnalysis;
+  readonly binaryAuthorization: BinaryAuthorization;
 }
 
 /** What every part of the cloud is built with. `stack` closes in the opposite order of opening. */
@@ -118,7 +129,9 @@ async function build(ground: Ground): Promise<LocalCloud> {
   const { options, faults, stack } = ground;
   await mkdir(options.directory, { recursive: true });
   const { pubsub, monitoring } = startMessaging(ground);
-  const registry = await startRegistry(ground, pubsub);
+  const containerAnalysis = new ContainerAnalysis(ground);
+  const binaryAuthorization = new BinaryAuthorization(ground);
+  const registry = await startRegistry(ground, pubsub, containerAnalysis);
   const dataPlane = options.dataPlane ?? startDataPlane(ground, registry.url);
   const onServed = (served: ServedRequest) => monitoring.record(served);
   const run = await startCloudRun(ground, dataPlane, onServed);
@@ -140,6 +153,8 @@ async function build(ground: Ground): Promise<LocalCloud> {
     workflowexecutions: executionsApi(workflows),
     monitoring: monitoringApi(monitoring),
     pubsub: pubsubApi(pubsub),
+    containeranalysis: containerAnalysisApi(containerAnalysis),
+    binaryauthorization: binaryAuthorizationApi(binaryAuthorization),
   });
   const fronts = await startFronts(ground, onServed, compute, run, kubernetes.core);
   const storeFile = join(options.directory, 'records.sqlite');
@@ -160,6 +175,8 @@ async function build(ground: Ground): Promise<LocalCloud> {
       compute,
       monitoring,
       workflows,
+      containerAnalysis,
+      binaryAuthorization,
     },
     close: () => stack.disposeAsync(),
   };
@@ -174,6 +191,8 @@ function faultsPerApi(clock: Clock, random: () => number): Record<Api, Faults> {
     workflowexecutions: one(),
     monitoring: one(),
     pubsub: one(),
+    containeranalysis: one(),
+    binaryauthorization: one(),
     registry: one(),
     kubernetes: one(),
   };
@@ -203,12 +222,16 @@ function startMessaging({ options, clock, random, stack }: Ground): {
 async function startRegistry(
   { options, clock, faults, stack }: Ground,
   pubsub: PubSubCore,
+  containerAnalysis: ContainerAnalysis,
 ): Promise<{ core: RegistryCore; url: string }> {
+  const scanner = new Scanner(containerAnalysis, options.scan ?? (() => ({ status: 'FINISHED_SUCCESS' })));
   const core = new RegistryCore({
     host: REGISTRY_HOST,
     clock,
     directory: join(options.directory, 'registry'),
     onPush: notification => {
+      const { action, digest } = notification;
+      if (action === 'INSERT' && digest) scanner.imagePushed(digest);
       pubsub.publishJson(topicName('gcr'), notification);
     },
   });
@@ -311,6 +334,8 @@ async function serveApis(
     workflowexecutions: await start('workflowexecutions'),
     monitoring: await start('monitoring'),
     pubsub: await start('pubsub'),
+    containeranalysis: await start('containeranalysis'),
+    binaryauthorization: await start('binaryauthorization'),
   };
 }
 

@@ -34,7 +34,8 @@ async function main(): Promise<void> {
   const metrics = { sampleSeconds: 1, lagSeconds: 0.5, evaluateSeconds: 0.5 };
   const cloud = await startLocalCloud({ directory, policyFile, metrics });
   try {
-    await setUpExample(cloud, { availability: 99.5, burnRate: 10, windowSeconds: 8 });
+    const latency = { thresholdMs: 500, target: 95 };
+    await setUpExample(cloud, { availability: 99.5, latency, windowSeconds: 8 });
     console.log(describe(cloud, policyFile));
     await follow(cloud, stopped);
   } finally {

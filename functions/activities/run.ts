@@ -2,8 +2,10 @@ import { z } from 'zod';
 import type { Dependencies } from '../dependencies.ts';
 import { isFenced, SlipwayError } from '../errors.ts';
 import { apply, readWorld } from '../orchestrator.ts';
+import { lookSeconds } from '../rollout/plan.ts';
 import type { TargetSpec } from '../rollout/policy.ts';
 import { type Rollout, revisionOf } from '../rollout/record.ts';
+import { transition } from '../rollout/state.ts';
 import type { Transition, World } from '../rollout/world.ts';
 import type { Order, Target } from '../targets/target.ts';
 
@@ -69,6 +71,25 @@ export async function applyAsOwner(
     return isOwner ? change(world, nowMs) : { world, actions: [] };
   });
   return isOwner ? after : undefined;
+}
+
+/** After a day of waiting a fresh execution goes on: one has 100,000 steps, and a look costs it eight. */
+const MAX_AGE_MS = 24 * 3_600_000;
+const MAX_LOOKS = 8000;
+
+/** Answers that it is not the time yet; an execution that has waited for very long makes room for its successor. */
+export async function askAgain(
+  deps: Dependencies,
+  request: Request,
+  { owner, spec, message }: Rollout,
+  restSeconds?: number,
+): Promise<Reply> {
+  const maxAgeMs = Math.min(MAX_AGE_MS, MAX_LOOKS * lookSeconds(spec) * 1000);
+  if (owner === undefined || deps.nowMs() - owner.sinceMs <= maxAgeMs) {
+    return { status: 'again', message, restSeconds };
+  }
+  await applyAsOwner(deps, request, (world, nowMs) => transition(world, { type: 'handedOver' }, nowMs));
+  return { status: 'fenced', message: 'a successor goes on from here' };
 }
 
 /** Executions know their id, the API their full name. */

@@ -1,14 +1,24 @@
 import type { Dependencies } from '../dependencies.ts';
 import { SlipwayError } from '../errors.ts';
 import { apply, readWorld } from '../orchestrator.ts';
-import { stepAt } from '../rollout/plan.ts';
+import { lookSeconds, stepAt } from '../rollout/plan.ts';
 import { reject } from '../rollout/preflight.ts';
 import type { Rollout } from '../rollout/record.ts';
-import type { Stage } from '../rollout/stages.ts';
+import { hasBegun, type Stage } from '../rollout/stages.ts';
 import { type RolloutEvent, transition } from '../rollout/state.ts';
 import { isSame } from '../rollout/world.ts';
 import type { Order, Progress, Target } from '../targets/target.ts';
-import { applyAsOwner, attempt, FENCED, fence, owns, type Reply, type Request, targetFor } from './run.ts';
+import {
+  applyAsOwner,
+  askAgain,
+  attempt,
+  FENCED,
+  fence,
+  owns,
+  type Reply,
+  type Request,
+  targetFor,
+} from './run.ts';
 
 /** Stores what serves before anything changes. */
 export async function arm(deps: Dependencies, request: Request): Promise<Reply> {
@@ -32,10 +42,11 @@ export async function makeRoom(deps: Dependencies, request: Request): Promise<Re
   const { rollout, service } = world;
   const name = request.target ?? '';
   const state = rollout.targets[name];
-  if (!service.healthy || service.healthy === rollout.id || state?.isTouched) {
+  const before = rollout.undoes ?? service.healthy;
+  if (before === undefined || before === rollout.id || state?.isTouched) {
     return { status: 'done', message: 'there is room' };
   }
-  const left = await settleOn(deps, service.healthy, name, () => fence(deps, rollout.id, rollout.epoch));
+  const left = await settleOn(deps, before, name, () => fence(deps, rollout.id, rollout.epoch));
   const waitedMs = deps.nowMs() - (state?.sinceMs ?? deps.nowMs());
   const isLate = left.status === 'again' && waitedMs > rollout.spec.strategy.progressDeadline * 1000;
   if (left.status !== 'failed' && !isLate) return left;
@@ -144,6 +155,9 @@ async function work(
   const name = request.target ?? '';
   const world = await record(deps, request, { type: 'starting', target: name, stage, weight });
   if (!world) return FENCED;
+  if (!hasBegun(world.rollout, { target: name, stage, weight })) {
+    return askAgain(deps, request, world.rollout, lookSeconds(world.rollout.spec));
+  }
   const { target, order } = await targetFor(deps, world.rollout, name);
   const made = await attempt(one => call(one, order, world.rollout), target);
   if (made.status === 'fenced') return FENCED;

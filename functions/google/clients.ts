@@ -6,6 +6,7 @@ import type {
 } from '@google-cloud/compute';
 import type { ClusterManagerClient } from '@google-cloud/container';
 import type { Firestore } from '@google-cloud/firestore';
+import type { GrafeasClient } from '@google-cloud/grafeas';
 import type { MetricServiceClient } from '@google-cloud/monitoring';
 import type { PubSub } from '@google-cloud/pubsub';
 import type { RevisionsClient, ServicesClient } from '@google-cloud/run';
@@ -23,6 +24,8 @@ export interface Endpoints {
   readonly workflowexecutions?: string | undefined;
   readonly monitoring?: string | undefined;
   readonly pubsub?: string | undefined;
+  readonly containeranalysis?: string | undefined;
+  readonly binaryauthorization?: string | undefined;
   readonly firestore?: string | undefined;
 }
 
@@ -34,6 +37,8 @@ export const API_NAMES = [
   'workflowexecutions',
   'monitoring',
   'pubsub',
+  'containeranalysis',
+  'binaryauthorization',
 ] as const;
 
 export function endpointVariable(api: keyof Endpoints): string {
@@ -65,17 +70,22 @@ export interface GoogleClients {
   machineTypes(): Promise<MachineTypesClient>;
   executions(): Promise<ExecutionsClient>;
   metrics(): Promise<MetricServiceClient>;
+  containerAnalysis(): Promise<GrafeasClient>;
   pubsub(projectId: string): Promise<PubSub>;
   /** @param databaseId `(default)`, or the name of another database of the project */
   firestore(projectId: string, databaseId: string): Promise<Firestore>;
+  /** Where Cloud Monitoring answers PromQL, for which it has no client; without a slash at the end. */
+  readonly monitoringUrl: string;
   /** OAuth access token with the cloud-platform scope; undefined where the endpoint asks for none. */
   accessToken(api: keyof Endpoints | 'registry'): Promise<string | undefined>;
   /** OIDC token for a Cloud Run service that asks its callers for one. */
   idToken(audience: string): Promise<string | undefined>;
 }
 
+const CLOUD_PLATFORM = 'https://www.googleapis.com/auth/cloud-platform';
+
 export function googleClients(endpoints: Endpoints): GoogleClients {
-  const auth = new GoogleAuth({ scopes: ['https://www.googleapis.com/auth/cloud-platform'] });
+  const auth = new GoogleAuth({ scopes: [CLOUD_PLATFORM] });
   const once = memo();
   return {
     services: () => once('services', async () => new (await run()).ServicesClient(options(endpoints.run))),
@@ -112,6 +122,11 @@ export function googleClients(endpoints: Endpoints): GoogleClients {
         'metrics',
         async () => new (await monitoring()).MetricServiceClient(options(endpoints.monitoring)),
       ),
+    containerAnalysis: () =>
+      once(
+        'container analysis',
+        async () => new (await grafeas()).GrafeasClient(grafeasOptions(endpoints.containeranalysis)),
+      ),
     pubsub: projectId =>
       once(
         `pubsub ${projectId}`,
@@ -122,6 +137,7 @@ export function googleClients(endpoints: Endpoints): GoogleClients {
         const { Firestore } = await import('@google-cloud/firestore');
         return new Firestore(firestoreOptions(projectId, databaseId, endpoints.firestore));
       }),
+    monitoringUrl: (endpoints.monitoring ?? 'https://monitoring.googleapis.com').replace(/\/+$/, ''),
     async accessToken(api) {
       if (endpoints[api === 'registry' ? 'run' : api]) return undefined;
       return (await auth.getAccessToken()) ?? undefined;
@@ -139,6 +155,7 @@ const container = () => import('@google-cloud/container').then(module => module.
 const compute = () => import('@google-cloud/compute').then(module => module.v1);
 const workflows = () => import('@google-cloud/workflows').then(module => module.v1);
 const monitoring = () => import('@google-cloud/monitoring').then(module => module.v3);
+const grafeas = () => import('@google-cloud/grafeas').then(module => module.v1);
 const pubsub = () => import('@google-cloud/pubsub');
 
 type LocalOptions = {
@@ -163,12 +180,19 @@ export function options(endpoint: string | undefined): LocalOptions | Record<str
 }
 
 /**
- * @google-cloud/workflows still stands on gax 5, whose google-auth-library types its clients by class identity: the
- * newer PassThroughClient is the same thing to run and another thing to the compiler.
+ * @google-cloud/workflows and grafeas still stand on gax 5, whose google-auth-library types its clients by class identity:
+ * the newer PassThroughClient is the same thing to run and another thing to the compiler.
  */
-function gax5Options(endpoint: string | undefined): ConstructorParameters<typeof ExecutionsClient>[0] {
+function gax5Options(
+  endpoint: string | undefined,
+): NonNullable<ConstructorParameters<typeof ExecutionsClient>[0]> {
   const { authClient, ...rest } = options(endpoint);
   return authClient ? Object.assign(rest, { authClient: authClient as never }) : {};
+}
+
+/** Its client asks for no scope by itself, and credentials that need one would be refused. */
+export function grafeasOptions(endpoint: string | undefined) {
+  return { ...gax5Options(endpoint), scopes: [CLOUD_PLATFORM] };
 }
 
 /** Pub/Sub alone wants host and port in one string: with a separate `port` its first call never returns. */

@@ -1,37 +1,53 @@
 import type { PubSub } from '@google-cloud/pubsub';
 import { calling } from './errors.ts';
 
-/** One change, as published on `rollout-events`: a CloudEvent in structured form. */
+/** One change, to be published on `rollout-events` as a CDEvent. */
 export interface RolloutEventMessage {
   /** The same whenever the same change is published again. */
   readonly id: string;
-  /** `dev.slipway.rollout.trafficweightupdated` */
+  /** `dev.cdevents.service.upgraded.0.3.0`, `dev.slipway.rollout.trafficweightupdated.0.1.0` */
   readonly type: string;
-  /** Service name. */
+  /** Path of what it comes from below the project: `services/hello`, `topics/gcr`. */
   readonly source: string;
-  /** Rollout id, where there is one. */
-  readonly subject: string | undefined;
   readonly timeMs: number;
-  readonly data: object;
+  readonly subject: { readonly id: string; readonly content: object };
+  readonly customData: object;
+  /** What filters of subscriptions can ask for, besides the type. */
+  readonly attributes: Readonly<Record<string, string>>;
 }
 
 export async function publishEvent(pubsub: PubSub, topic: string, event: RolloutEventMessage): Promise<void> {
-  const envelope = {
-    specversion: '1.0',
-    id: event.id,
-    type: event.type,
-    source: `//slipway.dev/services/${event.source}`,
-    ...(event.subject ? { subject: event.subject } : {}),
-    time: new Date(event.timeMs).toISOString(),
-    datacontenttype: 'application/json',
-    data: event.data,
-  };
   const attributes = {
     'content-type': 'application/cloudevents+json',
     type: event.type,
-    service: event.source,
+    ...event.attributes,
   };
   await calling(`publish on ${topic}`, () =>
-    pubsub.topic(topic).publishMessage({ json: envelope, attributes }),
+    pubsub.topic(topic).publishMessage({ json: cloudEvent(event, pubsub.projectId), attributes }),
   );
+}
+
+/**
+ * The CDEvent in a CloudEvents envelope, which says the same once more, as
+ * https://github.com/cdevents/spec/blob/v0.5.1/cloudevents-binding.md wants it.
+ *
+ * @param project of the Slipway that publishes: two of them may know a service of the same name
+ */
+export function cloudEvent(
+  { id, type, source: path, timeMs, subject, customData }: RolloutEventMessage,
+  project: string,
+) {
+  const source = `//slipway.dev/projects/${project}/${path}`;
+  const time = new Date(timeMs).toISOString();
+  const context = { specversion: '0.5.1', id, source, type, timestamp: time };
+  return {
+    specversion: '1.0',
+    id,
+    source,
+    type,
+    subject: subject.id,
+    time,
+    datacontenttype: 'application/json',
+    data: { context, subject, customData },
+  };
 }

@@ -1,31 +1,63 @@
 import type { CloudEvent } from '@google-cloud/functions-framework';
 import type { Dependencies } from '../dependencies.ts';
-import { apply } from '../orchestrator.ts';
-import { applyCommand, type Command, canRetry, commandSchema } from '../rollout/commands.ts';
+import { apply, readWorld } from '../orchestrator.ts';
+import {
+  applyCommand,
+  by,
+  canRetry,
+  commandSchema,
+  type RegionCommand,
+  type RolloutCommand,
+  refuse,
+  remember,
+} from '../rollout/commands.ts';
 import type { Rollout } from '../rollout/record.ts';
-import { parseJson, putAside, readMessage } from './message.ts';
+import { canRollBack } from '../rollout/trouble.ts';
+import { undoHealthy } from '../undo.ts';
+import { freeze } from './freeze.ts';
+import { roll } from './image-push.ts';
+import { parseJson, putAside, readMessage, topicOf } from './message.ts';
 import { moveRegion } from './move-region.ts';
+
+const DEFAULT_TOPIC = 'rollout-commands';
 
 /** Topic `rollout-commands`: what a person decided goes into the record, then the waiting execution is woken. */
 export async function command(deps: Dependencies, event: CloudEvent<unknown>): Promise<void> {
-  const topic = 'rollout-commands';
+  const topic = topicOf(event) ?? DEFAULT_TOPIC;
   const message = readMessage(event, deps.nowMs());
   if (!message)
     return putAside(deps, topic, event, JSON.stringify(event.data ?? null), 'expected a Pub/Sub message');
   const parsed = parseJson(message.text, commandSchema);
   if (!parsed.ok) return putAside(deps, topic, event, message.text, parsed.problem);
-  const found = await rolloutFor(deps, parsed.value);
-  if (!found.rollout) return putAside(deps, topic, event, message.text, found.problem);
-  const given = parsed.value;
-  const id = given.id ?? message.id;
-  if ('target' in given) return moveRegion(deps, found.rollout.id, { ...given, id });
-  await apply(deps, found.rollout.id, (world, nowMs) => applyCommand(world, { ...given, id }, nowMs));
+  const given = { ...parsed.value, id: parsed.value.id ?? message.id };
+  const refused = (problem: string) => putAside(deps, topic, event, message.text, problem);
+
+  const { services } = await deps.policy();
+  const spec = services.find(({ name }) => name === given.service);
+  const wanted = spec?.commandsTopic ?? DEFAULT_TOPIC;
+  if (wanted !== topic) return refused(`commands for ${given.service} are taken from topic ${wanted} only`);
+  const noService = `there is no service ${given.service}; the policy has ${services.map(({ name }) => name).join(', ')}`;
+  if ('digest' in given) {
+    if (!spec) return refused(noService);
+    const { digest, tag = digest.slice('sha256:'.length, 'sha256:'.length + 12) } = given;
+    const { publishedMs } = message;
+    return roll(deps, spec, { image: spec.image, digest, tag, publishedMs, startedBy: by(given) });
+  }
+  if (!('target' in given) && !('full' in given)) return spec ? freeze(deps, given) : refused(noService);
+  const found = await rolloutFor(deps, given);
+  if (!found.rollout) return refused(spec ? found.problem : noService);
+  if ('target' in given) return moveRegion(deps, found.rollout.id, given);
+  if (given.command === 'undo' && (await undone(deps, found.rollout, given))) return undefined;
+  await apply(deps, found.rollout.id, (world, nowMs) => applyCommand(world, given, nowMs, spec));
 }
 
 type Found = { rollout: Rollout } | { rollout: undefined; problem: string };
 
 /** The rollout that a command is for: the one it names, the one in flight, or the newest that it can be for. */
-async function rolloutFor(deps: Dependencies, { service, rollout, command: name }: Command): Promise<Found> {
+async function rolloutFor(
+  deps: Dependencies,
+  { service, rollout, command: name }: RolloutCommand | RegionCommand,
+): Promise<Found> {
   const store = await deps.store();
   if (rollout !== undefined) {
     const named = await store.read('rollout', rollout);
@@ -40,9 +72,33 @@ async function rolloutFor(deps: Dependencies, { service, rollout, command: name 
   const fitting = name === 'retry' ? newest.find(canRetry) : undefined;
   const found = fitting ?? newest[0];
   if (found) return { rollout: found };
-  const known = (await deps.policy()).services.map(one => one.name);
-  const problem = known.includes(service)
-    ? `service ${service} has had no rollout yet`
-    : `there is no service ${service}; the policy has ${known.join(', ')}`;
-  return { rollout: undefined, problem };
+  return { rollout: undefined, problem: `service ${service} has had no rollout yet` };
+}
+
+/** Where the way back of what serves is closed, `undo` starts what was Healthy before. */
+async function undone(
+  deps: Dependencies,
+  { id, service }: Rollout,
+  given: RolloutCommand & { id: string },
+): Promise<boolean> {
+  const cause = { kind: 'Undo', message: `undo by ${by(given)}` } as const;
+  const answer = await undoHealthy(
+    deps,
+    service,
+    cause,
+    (way, nowMs) =>
+      way.from.id === id &&
+      !way.service.handled.includes(given.id) &&
+      !canRollBack({ rollout: way.from, service: way.service }, nowMs),
+    given.id,
+  );
+  if (answer && !answer.ok) {
+    const { why } = answer;
+    await apply(deps, id, (world, nowMs) =>
+      world.service.handled.includes(given.id)
+        ? { world, actions: [] }
+        : refuse(remember(world, given.id), nowMs, 'undo', why),
+    );
+  }
+  return answer !== undefined || (await readWorld(deps, id)).service.handled.includes(given.id);
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Dependencies } from '../dependencies.ts';
 import { parseReference } from '../image/reference.ts';
 import { apply } from '../orchestrator.ts';
+import { messageEvent } from '../rollout/cdevents.ts';
 import type { Policy } from '../rollout/policy.ts';
 import { note } from '../rollout/record.ts';
 import type { DeadMessage } from '../store/store.ts';
@@ -25,14 +26,7 @@ export async function deadLetter(deps: Dependencies, event: CloudEvent<unknown>)
     messageId: dead.id,
     subscription: dead.subscription,
   });
-  await deps.publish({
-    id: keyOf(dead),
-    type: 'dev.slipway.message.deadlettered',
-    source: TOPIC,
-    subject: undefined,
-    timeMs: dead.receivedMs,
-    data: dead,
-  });
+  await deps.publish(messageEvent('deadlettered', keyOf(dead), dead));
   await noteQuietly(deps, dead, message.text);
 }
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Dependencies } from '../dependencies.ts';
 import { parseReference } from '../image/reference.ts';
 import { type Verdict, verifyImage } from '../image/verify.ts';
-import { announce, apply, makeWay } from '../orchestrator.ts';
+import { announce, ensureExecution, makeWay } from '../orchestrator.ts';
 import { admit, admitAgain, type Push, rolloutId } from '../rollout/admission.ts';
 import { type Service, tagMatches } from '../rollout/policy.ts';
 import { newServiceState } from '../rollout/record.ts';
@@ -75,7 +75,7 @@ function readPush(notification: z.output<typeof notificationSchema>, publishedMs
  * Makes the record if it is not there, and always sees to its execution: so a push that comes twice, or again after a
  * crash in between, ends the same.
  */
-async function roll(deps: Dependencies, spec: Service, push: Push): Promise<void> {
+export async function roll(deps: Dependencies, spec: Service, push: Push): Promise<void> {
   const id = rolloutId(spec.name, push);
   const store = await deps.store();
   const isKnown = (await store.read('rollout', id)) !== undefined;
@@ -83,8 +83,7 @@ async function roll(deps: Dependencies, spec: Service, push: Push): Promise<void
     ? undefined
     : await verifyImage(await deps.registry(), push.image, push.digest, spec.verify);
   await admitOnce(deps, spec, push, verdict);
-  const world = await apply(deps, id, unchanged => ({ world: unchanged, actions: [] }));
-  await makeWay(deps, world);
+  await makeWay(deps, await ensureExecution(deps, id));
 }
 
 async function admitOnce(
@@ -99,7 +98,7 @@ async function admitOnce(
     const service = (await transaction.read('service', spec.name)) ?? newServiceState(spec.name);
     const waiting = service.waiting ? await transaction.read('rollout', service.waiting) : undefined;
     const admitted = known
-      ? admitAgain(known, push, service, waiting, deps.nowMs())
+      ? admitAgain(known, push, spec, service, waiting, deps.nowMs())
       : verdict && admit(spec, push, verdict, service, waiting, deps.nowMs());
     if (admitted) {
       transaction.write('rollout', admitted.rollout.id, admitted.rollout);

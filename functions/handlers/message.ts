@@ -3,6 +3,7 @@ import type { CloudEvent } from '@google-cloud/functions-framework';
 import { z } from 'zod';
 import type { Dependencies } from '../dependencies.ts';
 import { publishQuietly } from '../orchestrator.ts';
+import { messageEvent } from '../rollout/cdevents.ts';
 
 /** A Pub/Sub message, however it came: as an Eventarc CloudEvent, or as a push that the framework turned into one. */
 export interface Message {
@@ -34,6 +35,11 @@ export function readMessage(event: CloudEvent<unknown>, nowMs: number): Message 
     text: Buffer.from(message.data, 'base64').toString('utf8'),
     attributes: message.attributes ?? {},
   };
+}
+
+/** Id of the topic that a message came from, as far as the subscription's push endpoint tells. */
+export function topicOf({ source }: CloudEvent<unknown>): string | undefined {
+  return /\/topics\/([^/]+)$/.exec(source ?? '')?.[1];
 }
 
 export type Parsed<T> =
@@ -71,14 +77,7 @@ export async function putAside(
   const store = await deps.store();
   await store.transact(async transaction => transaction.write('deadMessage', `${topic}-${id}`, message));
   deps.log('ERROR', `a message on ${topic} makes no sense and was put aside: ${problem}`, { messageId: id });
-  await publishQuietly(deps, {
-    id: `${topic}-${id}`,
-    type: 'dev.slipway.message.refused',
-    source: topic,
-    subject: undefined,
-    timeMs: nowMs,
-    data: message,
-  });
+  await publishQuietly(deps, messageEvent('refused', `${topic}-${id}`, message));
 }
 
 function digestOf(text: string): string {

@@ -1,11 +1,17 @@
 import type { CloudEvent } from '@google-cloud/functions-framework';
 import { z } from 'zod';
 import type { Dependencies } from '../dependencies.ts';
-import { announce, apply } from '../orchestrator.ts';
+import { blameNow } from '../activities/observe.ts';
+import { announce, apply, publishQuietly, readWorld } from '../orchestrator.ts';
+import { incidentEvent } from '../rollout/cdevents.ts';
 import { withIncident } from '../rollout/incidents.ts';
-import { newServiceState, note, type ServiceState } from '../rollout/record.ts';
+import { freeze } from '../rollout/pauses.ts';
+import type { Service } from '../rollout/policy.ts';
+import { isRollingOut, newServiceState, noteIncident, type ServiceState } from '../rollout/record.ts';
 import { canRollBack, stepBack, trouble } from '../rollout/trouble.ts';
-import { stay } from '../rollout/world.ts';
+import { isNextToGo } from '../rollout/undo.ts';
+import { stay, type Transition, type World } from '../rollout/world.ts';
+import { undoHealthy } from '../undo.ts';
 import { parseJson, putAside, readMessage } from './message.ts';
 
 /** Payload 1.x of Cloud Monitoring, as far as it is needed. A test notification has `version: "test"` and other types. */
@@ -48,14 +54,18 @@ export async function sloAlert(deps: Dependencies, event: CloudEvent<unknown>): 
     );
   }
   const { services } = await deps.policy();
-  if (!services.some(({ name }) => name === service)) {
+  const spec = services.find(({ name }) => name === service);
+  if (!spec) {
     const problem = `user label ${SERVICE_LABEL} of alert policy "${incident.policy_name}": there is no service ${service}; the policy has ${services.map(({ name }) => name).join(', ')}`;
     return putAside(deps, topic, event, message.text, problem);
   }
-  await takeNote(deps, service, incident);
+  await takeNote(deps, spec, incident);
 }
 
-async function takeNote(deps: Dependencies, name: string, incident: Incident): Promise<void> {
+const NEWS = { open: 'AlertRecorded', closed: 'AlertClosed' } as const;
+
+async function takeNote(deps: Dependencies, spec: Service, incident: Incident): Promise<void> {
+  const { name } = spec;
   const { incident_id: id, policy_name: policy, summary } = incident;
   const stage = incident.state.toLowerCase() === 'open' ? 'open' : 'closed';
   const said = `SLO alert ${policy ?? ''} (incident ${id}) ${stage === 'open' ? 'opened' : 'closed'}: ${summary ?? 'no summary'}`;
@@ -66,15 +76,34 @@ async function takeNote(deps: Dependencies, name: string, incident: Incident): P
   const about = service?.active ?? service?.healthy;
   if (about === undefined) {
     deps.log('WARNING', `${said}; ${name} has no rollout that it could be about`);
-    return remember(deps, name, heard);
+    const isNews = await remember(deps, name, heard);
+    if (isNews) await publishQuietly(deps, incidentEvent(NEWS[stage], spec, id, said, deps.nowMs()));
+    return;
   }
+  const isEverybody = stage === 'open' && (await burnsEverywhere(deps, about));
   await apply(deps, about, (world, nowMs) => {
     const known = heard(world.service, nowMs);
     if (!known) return stay(world);
-    const noted = { rollout: note(world.rollout, nowMs, 'AlertRecorded', said), service: known };
-    if (stage === 'closed') return stay(noted);
+    const noted = { rollout: noteIncident(world.rollout, nowMs, NEWS[stage], said, id), service: known };
+    // What goes out in place of a bad digest is the way back already.
+    if (stage === 'closed' || world.rollout.undoes !== undefined) return stay(noted);
+    if (isEverybody && isRollingOut(noted.rollout)) return freezeAndPoke(noted, said, nowMs);
     return trouble(noted, { kind: 'Alert', message: said }, nowMs);
   });
+  if (stage === 'open') await undoHealthy(deps, name, { kind: 'Alert', message: said }, isNextToGo);
+}
+
+function freezeAndPoke(world: World, said: string, nowMs: number): Transition {
+  const { callback } = world.rollout;
+  const frozen = { ...world, rollout: freeze(world.rollout, 'an SLO alert', said, nowMs) };
+  return { world: frozen, actions: callback ? [{ do: 'poke', callback }] : [] };
+}
+
+/** With `onBurn: attribute`. Whatever keeps this from an answer is no reason to wait: then it is rolled back. */
+async function burnsEverywhere(deps: Dependencies, id: string): Promise<boolean> {
+  const { rollout } = await readWorld(deps, id);
+  if (rollout.spec.strategy.onBurn !== 'attribute' || !isRollingOut(rollout)) return false;
+  return (await blameNow(deps, rollout)) === 'everybody';
 }
 
 /** A rollout that has touched nothing yet cannot be what burns, if another one was promoted a moment ago. */
@@ -94,16 +123,17 @@ async function stepBackForPromoted(deps: Dependencies, name: string): Promise<vo
   if (stepped) await announce(deps, stepped.before, stepped.after);
 }
 
-/** No rollout starts while an incident is open, also when it opened with none in flight. */
+/** No rollout starts while an incident is open, also when it opened with none in flight. @returns whether it was news */
 async function remember(
   deps: Dependencies,
   name: string,
   heard: (service: ServiceState, nowMs: number) => ServiceState | undefined,
-): Promise<void> {
+): Promise<boolean> {
   const store = await deps.store();
-  await store.transact(async transaction => {
+  return store.transact(async transaction => {
     const service = (await transaction.read('service', name)) ?? newServiceState(name);
     const known = heard(service, deps.nowMs());
     if (known) transaction.write('service', name, known);
+    return known !== undefined;
   });
 }

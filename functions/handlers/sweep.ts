@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { settleOn } from '../activities/targets.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { SlipwayError } from '../errors.ts';
@@ -5,7 +6,9 @@ import { apply, makeWay, readWorld } from '../orchestrator.ts';
 import { isFinal, type Rollout, type ServiceState } from '../rollout/record.ts';
 import { transition } from '../rollout/state.ts';
 import { isSettled } from '../rollout/trouble.ts';
+import { isNextToGo } from '../rollout/undo.ts';
 import { stay } from '../rollout/world.ts';
+import { undoHealthy } from '../undo.ts';
 
 /**
  * Every five minutes: what died is revived, what waits for its turn gets it, and ways back that nobody needs any more are
@@ -18,6 +21,7 @@ export async function sweep(deps: Dependencies): Promise<void> {
   const problems = [
     ...(await forEach(moving, rollout => revive(deps, rollout))),
     ...(await forEach(services, service => closeWindow(deps, service))),
+    ...(await forEach(services, service => goFurtherBack(deps, service))),
   ];
   if (problems.length === 0) return;
   const message = `the sweep could not do everything: ${problems.join('; ')}`;
@@ -42,14 +46,39 @@ function describe(reason: unknown): string {
   return reason instanceof Error ? reason.message : String(reason);
 }
 
-async function revive(deps: Dependencies, rollout: Rollout): Promise<void> {
-  const holder = rollout.owner ?? rollout.launch;
-  const isAlive = holder !== undefined && (await deps.isAlive(holder.kind, holder.execution));
+async function revive(deps: Dependencies, listed: Rollout): Promise<void> {
+  const rollout = await afterLaunch(deps, listed);
+  const { kind, execution } = rollout.owner ?? rollout.launch ?? {};
+  const isGone = kind !== undefined && execution !== undefined && !(await deps.isAlive(kind, execution));
   const world = await apply(deps, rollout.id, (before, nowMs) => {
-    if (isAlive || holder === undefined || isFinal(before.rollout)) return stay(before);
-    return transition(before, { type: 'died', execution: holder.execution }, nowMs);
+    if (!isGone || isFinal(before.rollout)) return stay(before);
+    return transition(before, { type: 'died', execution }, nowMs);
   });
   await makeWay(deps, world);
+}
+
+const LAUNCH_LOOKS = 20;
+const LAUNCH_LOOK_MS = 250;
+
+/** An execution that is being started may be dead before its name is known: it is looked at in this sweep, not the next. */
+async function afterLaunch(deps: Dependencies, rollout: Rollout): Promise<Rollout> {
+  let known = rollout;
+  for (let look = 0; look < LAUNCH_LOOKS && isBeingLaunched(known); look++) {
+    await sleep(LAUNCH_LOOK_MS);
+    known = (await readWorld(deps, rollout.id)).rollout;
+  }
+  return known;
+}
+
+function isBeingLaunched({ owner, launch }: Rollout): boolean {
+  return owner === undefined && launch !== undefined && launch.execution === undefined;
+}
+
+/** What a rollback mended not, the one before may have brought. */
+async function goFurtherBack(deps: Dependencies, { name }: ServiceState): Promise<void> {
+  const cause = { kind: 'Alert', message: 'the SLO incident persists after the rollback' } as const;
+  const undone = await undoHealthy(deps, name, cause, isNextToGo);
+  if (undone && !undone.ok) deps.log('WARNING', `${name} cannot go further back: ${undone.why}`);
 }
 
 async function closeWindow(deps: Dependencies, service: ServiceState): Promise<void> {

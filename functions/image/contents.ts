@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { SlipwayError } from '../errors.ts';
+import { isCheckable } from './digest.ts';
 import {
   type Descriptor,
   INDEX_TYPES,
@@ -15,6 +16,7 @@ import {
 import {
   contentInvalid,
   contentMissing,
+  digestUnsupported,
   documentInvalid,
   mediaTypeMismatch,
   schema1,
@@ -54,7 +56,27 @@ export async function readDocument(
   where: string,
   sizeBytes?: number,
 ): Promise<Outcome<Document>> {
-  const fetched = await attempt(where, () => source.registry.manifest(source.image, digest));
+  if (!isCheckable(digest)) return no(digestUnsupported(where, digest));
+  return readReference(source, digest, where, sizeBytes);
+}
+
+/** What is behind a tag, where what it says is proven by other means; undefined where there is no such tag. */
+export async function readTagged(
+  source: Source,
+  tag: string,
+  where: string,
+): Promise<Outcome<Document | undefined>> {
+  const read = await readReference(source, tag, where);
+  return !read.ok && read.reason.code === 'ContentMissing' ? { ok: true, value: undefined } : read;
+}
+
+async function readReference(
+  source: Source,
+  reference: string,
+  where: string,
+  sizeBytes?: number,
+): Promise<Outcome<Document>> {
+  const fetched = await attempt(where, () => source.registry.manifest(source.image, reference));
   if (!fetched.ok) return fetched;
   const { bytes, mediaType: sentAs } = fetched.value;
   if (sizeBytes !== undefined && bytes.length !== sizeBytes) {
@@ -80,6 +102,7 @@ export async function readBlob(
       contentInvalid(where, `it is listed with ${descriptor.size} bytes, at most ${maxBytes} are read.`),
     );
   }
+  if (!isCheckable(descriptor.digest)) return no(digestUnsupported(where, descriptor.digest));
   const read = await attempt(where, async () =>
     collect(await source.registry.blob(source.image, descriptor.digest), descriptor.size),
   );

@@ -11,8 +11,13 @@ export function digestOf(bytes: Buffer): string {
 export function isDigest(text: string): boolean {
   if (!/^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$/.test(text)) return false;
   const [algorithm, encoded] = splitDigest(text);
-  const length = HEX_LENGTH[algorithm];
-  return length === undefined || (encoded.length === length && /^[0-9a-f]+$/.test(encoded));
+  if (!Object.hasOwn(HEX_LENGTH, algorithm)) return true;
+  return encoded.length === HEX_LENGTH[algorithm] && /^[0-9a-f]+$/.test(encoded);
+}
+
+/** Whether bytes can be checked against the digest: it is one, of an algorithm that can be computed here. */
+export function isCheckable(digest: string): boolean {
+  return isDigest(digest) && Object.hasOwn(HEX_LENGTH, splitDigest(digest)[0]);
 }
 
 export interface DigestCheck {
@@ -23,8 +28,8 @@ export interface DigestCheck {
 
 /** A running check against `digest`; undefined when its algorithm is one that cannot be computed here. */
 export function digestCheck(digest: string): DigestCheck | undefined {
+  if (!isCheckable(digest)) return undefined;
   const [algorithm] = splitDigest(digest);
-  if (HEX_LENGTH[algorithm] === undefined) return undefined;
   const hash: Hash = createHash(algorithm);
   return {
     update: chunk => {

@@ -82,7 +82,14 @@ export type Parsed<T> =
   /** `problem` continues a sentence: "is not JSON", "has no valid layers.0.digest: …". */
   | { readonly ok: false; readonly problem: string };
 
+/**
+ * Values, and so memory: of a document of 4 MiB, all made of `{},{},…`, every value would become an object and its
+ * problems. An index of 10,000 manifests has 80,000.
+ */
+const MAX_VALUES = 100_000;
+
 export function parseDocument<T>(schema: z.ZodType<T>, bytes: Buffer): Parsed<T> {
+  if (countValues(bytes) > MAX_VALUES) return { ok: false, problem: `has more than ${MAX_VALUES} values` };
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -96,3 +103,12 @@ export function parseDocument<T>(schema: z.ZodType<T>, bytes: Buffer): Parsed<T>
     .map(issue => `${issue.path.join('.') || 'the document'}: ${issue.message}`);
   return { ok: false, problem: `is malformed (${issues.join('; ')})` };
 }
+
+/** At least as many as there are; inside texts it counts too much. */
+function countValues(bytes: Buffer): number {
+  let count = 0;
+  for (const byte of bytes) if (byte === COMMA || byte === BRACE || byte === BRACKET) count++;
+  return count;
+}
+
+const [COMMA, BRACE, BRACKET] = [0x2c, 0x7b, 0x5b];

@@ -6,8 +6,10 @@ export interface Elf {
   readonly endianness: 'little' | 'big';
   /** e_machine */
   readonly machine: number;
-  /** PT_INTERP: the dynamic loader that the kernel starts first. Undefined when static, or beyond what was read. */
+  /** PT_INTERP: the dynamic loader that the kernel starts first. Undefined when static. */
   readonly interpreter?: string;
+  /** The file names a loader, at a place where it could not be read. */
+  readonly interpreterUnread?: true;
 }
 
 const MACHINE_NAMES: Readonly<Record<number, string>> = {
@@ -29,13 +31,19 @@ const EXPECTED: Readonly<Record<string, Elf>> = {
   arm: { bits: 32, endianness: 'little', machine: 40 },
   '386': { bits: 32, endianness: 'little', machine: 3 },
   ppc64le: { bits: 64, endianness: 'little', machine: 21 },
+  mips64le: { bits: 64, endianness: 'little', machine: 8 },
   s390x: { bits: 64, endianness: 'big', machine: 22 },
   riscv64: { bits: 64, endianness: 'little', machine: 243 },
   loong64: { bits: 64, endianness: 'little', machine: 258 },
 };
 
+/** e_type of what can be executed: at a fixed address, and anywhere. */
+const [ET_EXEC, ET_DYN] = [2, 3];
 const PT_INTERP = 3;
-const MAX_PROGRAM_HEADERS = 256;
+/** Of a file: its header, its program headers and, as linkers place it, the name of the loader. */
+export const HEAD_BYTES = 8 * 1024;
+/** As the kernel: beyond these it refuses the file. */
+const MAX_TABLE_BYTES = 64 * 1024;
 const MAX_PATH_BYTES = 4096;
 
 /** What an executable for the platform has in its header; undefined for a platform whose executables are not known. */
@@ -54,63 +62,169 @@ export function describeElf(elf: Elf): string {
   return `ELF ${elf.bits}-bit${endianness} ${MACHINE_NAMES[elf.machine] ?? `machine ${elf.machine}`}`;
 }
 
-/** @param head the first bytes of a file; undefined when they are not a whole ELF header. */
+/** A part of a file, by its place. */
+interface Range {
+  readonly offset: number;
+  readonly length: number;
+}
+
+interface Piece {
+  readonly offset: number;
+  readonly bytes: Buffer;
+}
+
+/**
+ * Reads an executable that comes once, from its beginning, in chunks, and keeps no more of it than its head and the two
+ * other pieces that matter: tools such as patchelf move the program headers and the loader's name to the end of the file.
+ */
+export class ElfReader {
+  #position = 0;
+  #pieces: readonly Piece[] = [];
+  #wanted: Range | undefined = { offset: 0, length: HEAD_BYTES };
+  #parts: Buffer[] = [];
+
+  push(chunk: Uint8Array): void {
+    const end = this.#position + chunk.length;
+    while (this.#wanted && this.#wanted.offset < end) {
+      const { offset, length } = this.#wanted;
+      const from = Math.max(0, offset - this.#position);
+      // Copied, for otherwise the chunk would stay as long as the piece.
+      this.#parts.push(
+        Buffer.from(chunk.subarray(from, Math.min(chunk.length, offset + length - this.#position))),
+      );
+      if (offset + length > end) break;
+      this.#keep();
+      // What comes next may be in what is gone already: then it is not to be had.
+      const next = wantedNext(this.#pieces);
+      this.#wanted = next && next.offset >= this.#position ? next : undefined;
+    }
+    this.#position = end;
+  }
+
+  /** After the last chunk. */
+  end(): { readonly head: Buffer; readonly elf: Elf | undefined } {
+    if (this.#wanted) this.#keep();
+    return { head: this.#pieces[0]?.bytes ?? Buffer.alloc(0), elf: elfIn(this.#pieces) };
+  }
+
+  #keep(): void {
+    if (!this.#wanted) return;
+    this.#pieces = [...this.#pieces, { offset: this.#wanted.offset, bytes: Buffer.concat(this.#parts) }];
+    this.#parts = [];
+    this.#wanted = undefined;
+  }
+}
+
+/** @param head the first bytes of a file, or all of them; undefined when they do not begin an ELF executable. */
 export function readElf(head: Buffer): Elf | undefined {
-  if (head.length < 52 || head.readUInt32BE(0) !== 0x7f454c46) return undefined;
+  return elfIn([{ offset: 0, bytes: head }]);
+}
+
+/** A range that is needed and in none of the pieces. */
+function wantedNext(pieces: readonly Piece[]): Range | undefined {
+  const layout = layoutOf(pieces);
+  if (!layout) return undefined;
+  const missing = missingOf(pieces, layout.table);
+  if (missing) return missing;
+  const interpreter = interpreterRange(pieces, layout);
+  return interpreter && missingOf(pieces, interpreter);
+}
+
+function elfIn(pieces: readonly Piece[]): Elf | undefined {
+  const layout = layoutOf(pieces);
+  if (!layout) return undefined;
+  const { bits, endianness, machine, table } = layout;
+  const elf = { bits, endianness, machine };
+  if (table.length === 0) return elf;
+  const headers = find(pieces, table);
+  const range = headers ? interpreterRange(pieces, layout) : undefined;
+  if (headers && !range) return elf;
+  const name = range ? find(pieces, range) : undefined;
+  if (!name) return { ...elf, interpreterUnread: true };
+  const end = name.indexOf(0);
+  return { ...elf, interpreter: name.subarray(0, end < 0 ? name.length : end).toString('utf8') };
+}
+
+interface Layout extends Elf {
+  /** The program headers. */
+  readonly table: Range;
+  readonly entryBytes: number;
+}
+
+function layoutOf(pieces: readonly Piece[]): Layout | undefined {
+  const head = pieces[0]?.bytes;
+  if (!head || head.length < 52 || head.readUInt32BE(0) !== 0x7f454c46) return undefined;
   const bits = head[4] === 2 ? 64 : head[4] === 1 ? 32 : undefined;
   const endianness = head[5] === 1 ? 'little' : head[5] === 2 ? 'big' : undefined;
   if (!bits || !endianness || (bits === 64 && head.length < 64)) return undefined;
-  const reader = new HeaderReader(head, endianness === 'little');
-  const interpreter = readInterpreter(reader, bits);
-  return { bits, endianness, machine: reader.uint16(18), ...(interpreter ? { interpreter } : {}) };
+  const numbers = new Numbers(head, endianness === 'little');
+  const type = numbers.uint16(16);
+  if (type !== ET_EXEC && type !== ET_DYN) return undefined;
+  const wide = bits === 64;
+  const offset = wide ? numbers.uint64(32) : numbers.uint32(28);
+  const entryBytes = wide ? 56 : 32;
+  const length = numbers.uint16(wide ? 56 : 44) * entryBytes;
+  const isUsual = numbers.uint16(wide ? 54 : 42) === entryBytes && length <= MAX_TABLE_BYTES;
+  const table = { offset, length: isUsual ? length : 0 };
+  return { bits, endianness, machine: numbers.uint16(18), table, entryBytes };
 }
 
-function readInterpreter(reader: HeaderReader, bits: 32 | 64): string | undefined {
+function interpreterRange(
+  pieces: readonly Piece[],
+  { bits, endianness, table, entryBytes }: Layout,
+): Range | undefined {
+  const headers = find(pieces, table);
+  if (!headers) return undefined;
   const wide = bits === 64;
-  const tableOffset = wide ? reader.uint64(32) : reader.uint32(28);
-  const entrySize = reader.uint16(wide ? 54 : 42);
-  const count = Math.min(reader.uint16(wide ? 56 : 44), MAX_PROGRAM_HEADERS);
-  if (entrySize < (wide ? 56 : 32)) return undefined;
-  for (let index = 0; index < count; index++) {
-    const at = tableOffset + index * entrySize;
-    if (!reader.has(at, entrySize)) return undefined;
-    if (reader.uint32(at) !== PT_INTERP) continue;
-    const offset = wide ? reader.uint64(at + 8) : reader.uint32(at + 4);
-    const size = wide ? reader.uint64(at + 32) : reader.uint32(at + 16);
-    return size <= MAX_PATH_BYTES && reader.has(offset, size) ? reader.text(offset, size) : undefined;
+  const numbers = new Numbers(headers, endianness === 'little');
+  for (let at = 0; at + entryBytes <= headers.length; at += entryBytes) {
+    if (numbers.uint32(at) !== PT_INTERP) continue;
+    const offset = wide ? numbers.uint64(at + 8) : numbers.uint32(at + 4);
+    const length = wide ? numbers.uint64(at + 32) : numbers.uint32(at + 16);
+    return { offset, length: Math.min(length, MAX_PATH_BYTES) };
   }
   return undefined;
 }
 
-class HeaderReader {
-  readonly #head: Buffer;
+/** The bytes of a range, if the pieces have them all. */
+function find(pieces: readonly Piece[], range: Range): Buffer | undefined {
+  if (missingOf(pieces, range)) return undefined;
+  const end = range.offset + range.length;
+  const parts = pieces.map(({ offset, bytes }) =>
+    bytes.subarray(Math.max(0, range.offset - offset), Math.max(0, end - offset)),
+  );
+  return Buffer.concat(parts);
+}
+
+/** What of a range comes after all pieces; pieces do not overlap, and each begins after the one before. */
+function missingOf(pieces: readonly Piece[], range: Range): Range | undefined {
+  let { offset, length } = range;
+  for (const piece of pieces) {
+    const covered = piece.offset <= offset ? Math.min(length, piece.offset + piece.bytes.length - offset) : 0;
+    if (covered > 0) [offset, length] = [offset + covered, length - covered];
+  }
+  return length > 0 ? { offset, length } : undefined;
+}
+
+class Numbers {
+  readonly #bytes: Buffer;
   readonly #little: boolean;
 
-  constructor(head: Buffer, little: boolean) {
-    this.#head = head;
+  constructor(bytes: Buffer, little: boolean) {
+    this.#bytes = bytes;
     this.#little = little;
   }
 
-  has(offset: number, length: number): boolean {
-    return offset + length <= this.#head.length;
-  }
-
   uint16(offset: number): number {
-    return this.#little ? this.#head.readUInt16LE(offset) : this.#head.readUInt16BE(offset);
+    return this.#little ? this.#bytes.readUInt16LE(offset) : this.#bytes.readUInt16BE(offset);
   }
 
   uint32(offset: number): number {
-    return this.#little ? this.#head.readUInt32LE(offset) : this.#head.readUInt32BE(offset);
+    return this.#little ? this.#bytes.readUInt32LE(offset) : this.#bytes.readUInt32BE(offset);
   }
 
   /** Inexact beyond 2^53, which is beyond any file. */
   uint64(offset: number): number {
-    return Number(this.#little ? this.#head.readBigUInt64LE(offset) : this.#head.readBigUInt64BE(offset));
-  }
-
-  text(offset: number, length: number): string {
-    const bytes = this.#head.subarray(offset, offset + length);
-    const end = bytes.indexOf(0);
-    return bytes.subarray(0, end < 0 ? length : end).toString('utf8');
+    return Number(this.#little ? this.#bytes.readBigUInt64LE(offset) : this.#bytes.readBigUInt64BE(offset));
   }
 }

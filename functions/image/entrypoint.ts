@@ -1,3 +1,4 @@
+import { normalise } from '../google/errors.ts';
 import type { Source } from './contents.ts';
 import { expectedElf } from './elf.ts';
 import { ImageFiles } from './files.ts';
@@ -13,8 +14,16 @@ const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 /**
  * Finds what starting the container would execute, and whether the platform can. Layers are read from the top down, and
  * no further than the answer needs.
+ *
+ * @param signal ends it
+ * @throws SlipwayError `DeadlineExceeded` when the signal did, and what the registry throws
  */
-export async function inspectBinaries(source: Source, image: Image, platform: Platform): Promise<Trace> {
+export async function inspectBinaries(
+  source: Source,
+  image: Image,
+  platform: Platform,
+  signal: AbortSignal,
+): Promise<Trace> {
   const expected = expectedElf(platform);
   if (!expected) return unchecked(platform);
   const command = commandIn(image, platform);
@@ -26,7 +35,13 @@ export async function inspectBinaries(source: Source, image: Image, platform: Pl
     if (known) return known;
     const descriptor = layers[index];
     if (!descriptor) continue;
-    const layer = await readLayer(source, { descriptor, diffId: diffIds[index], remembered: files.size });
+    if (signal.aborted) throw normalise(signal.reason, `read the layers of ${image.digest}`);
+    const layer = await readLayer(source, {
+      descriptor,
+      diffId: diffIds[index] ?? '',
+      rememberedBytes: files.bytes,
+      signal,
+    });
     if (!layer.ok) return { executables: [], reasons: [layer.reason] };
     files.addBelow(layer.value);
   }
@@ -36,7 +51,7 @@ export async function inspectBinaries(source: Source, image: Image, platform: Pl
 
 function commandIn(image: Image, platform: Platform): Command {
   const config = image.config.config;
-  const path = config?.Env?.find(variable => variable.startsWith('PATH='))?.slice('PATH='.length);
+  const path = config?.Env?.findLast(variable => variable.startsWith('PATH='))?.slice('PATH='.length);
   return {
     platform: formatPlatform(platform),
     argv: commandOf(image.config),

@@ -1,11 +1,12 @@
 import { no, type Outcome, readDocument, type Source } from './contents.ts';
 import { INDEX_TYPES, type Index, type IndexEntry } from './documents.ts';
-import { formatPlatform, isUnknownPlatform, type Platform, samePlatform } from './platforms.ts';
+import { fit, formatPlatform, isUnknownPlatform, type Platform } from './platforms.ts';
 import { duplicatePlatform, indexTooLarge, platformMissing } from './reasons.ts';
 import type { Reason } from './verdict.ts';
 
 const MAX_ENTRIES = 1000;
-const MAX_NESTED_INDEXES = 16;
+/** Of at most 4 MiB each, read at the same time. */
+const MAX_NESTED_INDEXES = 8;
 const MAX_DEPTH = 3;
 
 export interface Flattened {
@@ -34,13 +35,18 @@ export async function flatten(source: Source, index: Index): Promise<Flattened> 
   return { entries, reasons };
 }
 
-/** The entry that a runtime takes for a platform; with a reason when there is none or more than one. */
+/** The entry that a runtime takes for a platform, the one of the best variant; with a reason when there is none or more than one. */
 export function choose(
   entries: readonly IndexEntry[],
   wanted: Platform,
   required: readonly string[],
 ): { readonly entry: IndexEntry | undefined; readonly reason: Reason | undefined } {
-  const matching = entries.filter(entry => entry.platform && samePlatform(entry.platform, wanted));
+  const fitting = entries.flatMap(entry => {
+    const level = entry.platform ? fit(entry.platform, wanted) : undefined;
+    return level === undefined ? [] : [{ entry, level }];
+  });
+  const best = Math.max(...fitting.map(({ level }) => level));
+  const matching = fitting.filter(({ level }) => level === best).map(one => one.entry);
   const digests = [...new Set(matching.map(entry => entry.digest))];
   const [entry] = matching;
   if (!entry) {

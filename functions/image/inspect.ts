@@ -1,11 +1,22 @@
 import { type Document, no, type Outcome, readBlob, readDocument, type Source } from './contents.ts';
 import { CONFIG_TYPES, configSchema, type Descriptor, type ImageConfig, parseDocument } from './documents.ts';
 import { isLayerType } from './layer-types.ts';
-import { formatPlatform, type Platform, samePlatform } from './platforms.ts';
-import { configMismatch, documentInvalid, layersMismatch, unsupportedMediaType } from './reasons.ts';
+import { fit, formatPlatform, type Platform } from './platforms.ts';
+import {
+  configMismatch,
+  documentInvalid,
+  harmless,
+  layersMismatch,
+  tooManyLayers,
+  unsupportedMediaType,
+} from './reasons.ts';
 import type { Reason, VerifiedPlatform } from './verdict.ts';
 
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
+/** As many as overlayfs mounts; Docker stops at 127. */
+const MAX_LAYERS = 500;
+/** What a report shows of a command, which is a few words. */
+const [MAX_WORDS, MAX_WORD_LENGTH] = [64, 1024];
 
 export type ManifestDocument = Extract<Document, { kind: 'manifest' }>;
 
@@ -48,19 +59,30 @@ export async function withConfig(
 /** What is wrong with an image that is listed as `listed`, as far as its manifest and config tell. */
 export function findFaults(image: Image, listed: Platform): Reason[] {
   const name = formatPlatform(listed);
+  const { layers } = image.document.manifest;
   const reasons: Reason[] = [];
-  const { manifest } = image.document;
-  if (!image.platform || !samePlatform(image.platform, listed)) {
+  if (!isBuiltFor(image.platform, listed)) {
     const says = image.platform ? formatPlatform(image.platform) : 'no os and architecture';
     reasons.push(configMismatch(name, says, image.digest));
   }
-  for (const layer of manifest.layers) {
-    if (isLayerType(layer.mediaType)) continue;
-    reasons.push(unsupportedMediaType(`the layer ${layer.digest} of ${name}`, layer.mediaType));
+  if (layers.length > MAX_LAYERS) return [...reasons, tooManyLayers(name, layers.length, MAX_LAYERS)];
+  const unsupported = Map.groupBy(
+    layers.filter(layer => !isLayerType(layer.mediaType)),
+    layer => layer.mediaType,
+  );
+  for (const [mediaType, [layer]] of unsupported) {
+    reasons.push(unsupportedMediaType(`the layer ${layer?.digest} of ${name}`, mediaType));
   }
   const diffIds = image.config.rootfs?.diff_ids?.length ?? 0;
-  if (diffIds !== manifest.layers.length) reasons.push(layersMismatch(name, manifest.layers.length, diffIds));
+  if (diffIds !== layers.length) reasons.push(layersMismatch(name, layers.length, diffIds));
   return reasons;
+}
+
+/** The variant may be left to the index, and be lower than listed: what runs on less runs on more. */
+function isBuiltFor(says: Platform | undefined, listed: Platform): boolean {
+  return (
+    says !== undefined && fit({ ...says, variant: says.variant || listed.variant }, listed) !== undefined
+  );
 }
 
 export function describeImage(image: Image, platform: Platform): VerifiedPlatform {
@@ -71,8 +93,10 @@ export function describeImage(image: Image, platform: Platform): VerifiedPlatfor
     digest: image.digest,
     sizeBytes: manifest.layers.reduce((sum, layer) => sum + layer.size, sizeBytes + manifest.config.size),
     configDigest: manifest.config.digest,
-    entrypoint: commandOf(image.config),
-    ...(revision === undefined ? {} : { revision }),
+    entrypoint: commandOf(image.config)
+      .slice(0, MAX_WORDS)
+      .map(word => harmless(word.slice(0, MAX_WORD_LENGTH))),
+    ...(revision === undefined ? {} : { revision: harmless(revision.slice(0, MAX_WORD_LENGTH)) }),
   };
 }
 

@@ -1,6 +1,6 @@
-import type { Reason, ReasonCode } from './verdict.ts';
+import type { Difference, Reason, ReasonCode } from './verdict.ts';
 
-/** All reasons that can be given from manifests and configs alone, with what to do about each. */
+/** Reasons that manifests, configs and layers give by themselves, with what to do about each. */
 
 export function platformMissing(
   required: string,
@@ -40,6 +40,14 @@ export function layersMismatch(platform: string, layers: number, diffIds: number
     'LayersMismatch',
     `The manifest of ${platform} has ${layers} layers, but its config lists ${diffIds} (rootfs.diff_ids): no runtime can unpack it.`,
     rebuild(platform),
+  );
+}
+
+export function tooManyLayers(platform: string, layers: number, most: number): Reason {
+  return reason(
+    'DocumentInvalid',
+    `The manifest of ${platform} has ${layers} layers; no runtime mounts more than ${most}.`,
+    'Join RUN and COPY lines of the Dockerfile, or copy the result into a fresh last stage.',
   );
 }
 
@@ -85,6 +93,32 @@ export function contentInvalid(where: string, why: string): Reason {
   );
 }
 
+export function digestUnsupported(where: string, digest: string): Reason {
+  return reason(
+    'DigestUnsupported',
+    `${capital(where)} is listed by ${clip(digest)}, which is no digest of an algorithm that can be checked here (sha256, sha384, sha512).`,
+    'Push the image with sha256 digests, as docker buildx and all current tools make them.',
+  );
+}
+
+export function layerInvalid(digest: string, problem: string): Reason {
+  return reason(
+    'LayerInvalid',
+    `The layer ${digest} cannot be unpacked: ${problem}.`,
+    'Build and push the image again.',
+  );
+}
+
+export function twinsDiffer({ what, values }: Difference): Reason {
+  const platforms = Object.keys(values);
+  const each = platforms.map(platform => `${values[platform]} on ${platform}`).join(', ');
+  return reason(
+    'TwinsDiffer',
+    `The platforms of the index are not one build: ${what} is ${each}.`,
+    `Build all platforms from one commit in one go: docker buildx build --platform ${platforms.join(',')} --push; in the Dockerfile, let nothing but the compiled files depend on TARGETARCH.`,
+  );
+}
+
 export function documentInvalid(where: string, problem: string): Reason {
   return reason(
     'DocumentInvalid',
@@ -101,8 +135,22 @@ export function indexTooLarge(why: string): Reason {
   );
 }
 
+/** Names inside an image are anybody's: what they could do to a terminal or a log is taken out of the sentences. */
 export function reason(code: ReasonCode, message: string, fix: string): Reason {
-  return { code, message, fix };
+  return { code, message: harmless(message), fix: harmless(fix) };
+}
+
+const MAX_SENTENCE_LENGTH = 2000;
+
+/** Without control characters and marks that turn the writing direction, and of bounded length. */
+export function harmless(sentence: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  const text = sentence.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '\ufffd');
+  return text.length > MAX_SENTENCE_LENGTH ? `${text.slice(0, MAX_SENTENCE_LENGTH)}…` : text;
+}
+
+function clip(text: string): string {
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
 export function rebuild(platform: string): string {

@@ -91,7 +91,9 @@ function onHub(host: string, repository: string): string {
 }
 
 function checkName(text: string, host: string, repository: string): void {
-  if (!HOST.test(host)) throw invalid(text, `"${host}" is not a host name with an optional port`);
+  if (!HOST.test(host) || !URL.canParse(`https://${host}`)) {
+    throw invalid(text, `"${host}" is not a host name with an optional port`);
+  }
   if (repository === '') throw invalid(text, 'it names no repository');
   const wrong = repository.split('/').find(part => !PATH_COMPONENT.test(part));
   if (wrong !== undefined) {

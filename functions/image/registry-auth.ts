@@ -1,13 +1,13 @@
-import { SlipwayError } from '../errors.ts';
+import { type ErrorCode, SlipwayError } from '../errors.ts';
 import { codeOfHttpStatus } from '../google/errors.ts';
-import { checkForeignUrl, type Transport, type TransportOptions } from './transport.ts';
+import { type Answer, checkForeignUrl, type Guard, retryAfterSeconds, type Transport } from './transport.ts';
 
 const MAX_TOKEN_ANSWER_BYTES = 256 * 1024;
 
-export interface Credentials {
-  readonly username: string;
-  readonly password: string;
-}
+export type Credentials =
+  | { readonly username: string; readonly password: string }
+  /** What `docker login` may keep instead of a password: a refresh token, exchanged for pull tokens by OAuth 2. */
+  | { readonly identityToken: string };
 
 export interface Authorizer {
   /** Value of the Authorization header for a first try; undefined to ask anonymously. */
@@ -29,7 +29,7 @@ export interface Repository {
 
 export interface AuthorizerOptions {
   readonly transport: Transport;
-  readonly guard: Pick<TransportOptions, 'trustedOrigins' | 'addressesOf'>;
+  readonly guard: Guard;
   readonly accessToken: (host: string) => Promise<string | undefined>;
   readonly credentials: (host: string) => Promise<Credentials | undefined>;
 }
@@ -77,11 +77,13 @@ async function respond(
   const challenge = parseChallenge(header ?? '');
   if (!challenge) return undefined;
   const credentials = await options.credentials(repository.host);
-  if (challenge.scheme === 'basic') return credentials ? basic(credentials) : undefined;
+  if (challenge.scheme === 'basic') {
+    return credentials && 'password' in credentials ? basic(credentials) : undefined;
+  }
   return `Bearer ${await fetchToken(options, repository, challenge.parameters, credentials)}`;
 }
 
-/** Source: the distribution project's token authentication specification. */
+/** Source: the distribution project's token authentication specification, and its OAuth 2 one for identity tokens. */
 async function fetchToken(
   options: AuthorizerOptions,
   repository: Repository,
@@ -90,30 +92,61 @@ async function fetchToken(
 ): Promise<string> {
   const operation = `get a pull token for ${repository.host}/${repository.name}`;
   const realm = URL.parse(parameters['realm'] ?? '');
-  if (!realm) {
-    throw new SlipwayError(`${operation}: the registry's challenge names no realm to get it from.`, {
-      code: 'Unauthenticated',
-      operation,
-    });
-  }
-  await checkForeignUrl(options.guard, realm, repository.base, operation);
-  if (parameters['service'] !== undefined) realm.searchParams.set('service', parameters['service']);
-  realm.searchParams.set('scope', parameters['scope'] ?? `repository:${repository.name}:pull`);
-  const headers = credentials ? { authorization: basic(credentials) } : {};
-  const answer = await options.transport.get(realm, headers, operation);
-  const body = await answer.body(MAX_TOKEN_ANSWER_BYTES);
+  if (!realm) throw noToken(operation, "the registry's challenge names no realm to get it from");
+  await checkForeignUrl(
+    options.guard,
+    { url: realm, registry: repository.base, purpose: 'token' },
+    operation,
+  );
+  const wanted = {
+    ...(parameters['service'] === undefined ? {} : { service: parameters['service'] }),
+    scope: parameters['scope'] ?? `repository:${repository.name}:pull`,
+  };
+  const answer = await requestToken(options.transport, realm, wanted, credentials, operation);
   if (answer.status !== 200) {
-    const code = codeOfHttpStatus(answer.status);
-    throw new SlipwayError(`${operation}: ${realm.host} answered ${answer.status}.`, { code, operation });
+    answer.discard();
+    const message = `${operation}: ${realm.host} answered ${answer.status}.`;
+    const code = codeOfRefusal(answer.status);
+    throw new SlipwayError(message, { code, operation, retryAfterSeconds: retryAfterSeconds(answer) });
   }
-  const token = tokenIn(body);
-  if (token === undefined) {
-    throw new SlipwayError(`${operation}: ${realm.host} answered without a token.`, {
-      code: 'Unauthenticated',
-      operation,
-    });
-  }
+  const token = tokenIn(await tokenBody(answer, realm, operation));
+  if (token === undefined) throw noToken(operation, `${realm.host} answered without a token`);
   return token;
+}
+
+function requestToken(
+  transport: Transport,
+  realm: URL,
+  wanted: Readonly<Record<string, string>>,
+  credentials: Credentials | undefined,
+  operation: string,
+): Promise<Answer> {
+  if (credentials && 'identityToken' in credentials) {
+    const form = { grant_type: 'refresh_token', client_id: 'slipway', ...wanted };
+    const secret = { refresh_token: credentials.identityToken };
+    return transport.post(realm, new URLSearchParams({ ...form, ...secret }), operation);
+  }
+  for (const [name, value] of Object.entries(wanted)) realm.searchParams.set(name, value);
+  return transport.get(realm, credentials ? { authorization: basic(credentials) } : {}, operation);
+}
+
+/** What the token service does not have, or finds wrong, is not the image: those codes would say so. */
+function codeOfRefusal(status: number): ErrorCode {
+  const code = codeOfHttpStatus(status);
+  return code === 'NotFound' || code === 'InvalidArgument' ? 'Internal' : code;
+}
+
+async function tokenBody(answer: Answer, realm: URL, operation: string): Promise<Buffer> {
+  try {
+    return await answer.body(MAX_TOKEN_ANSWER_BYTES);
+  } catch (error) {
+    if (!(error instanceof SlipwayError) || error.code !== 'InvalidArgument') throw error;
+    throw noToken(operation, `${realm.host} answered more than ${MAX_TOKEN_ANSWER_BYTES} bytes`, 'Internal');
+  }
+}
+
+function noToken(operation: string, why: string, code: ErrorCode = 'Unauthenticated'): SlipwayError {
+  return new SlipwayError(`${operation}: ${why}.`, { code, operation });
 }
 
 function tokenIn(body: Buffer): string | undefined {
@@ -147,7 +180,7 @@ function parseChallenge(header: string): Challenge | undefined {
   return /(?:^|,)\s*basic\b/i.test(header) ? { scheme: 'basic', parameters: {} } : undefined;
 }
 
-function basic({ username, password }: Credentials): string {
+function basic({ username, password }: { username: string; password: string }): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
 

@@ -12,12 +12,15 @@ import {
   isGoogleHost,
   type Repository,
 } from './registry-auth.ts';
-import { type Answer, type Transport, transport } from './transport.ts';
+import { type Answer, retryAfterSeconds, type Transport, transport } from './transport.ts';
 
 /** The size that the distribution specification asks every registry to accept. */
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 const MAX_ERROR_BYTES = 64 * 1024;
 const DEFAULT_TIMEOUT_MS = 10_000;
+const REFERRERS_TYPE = 'application/vnd.oci.image.index.v1+json';
+/** What registries say that do not know the referrers API: not found, or that they do not understand. */
+const NO_REFERRERS: readonly number[] = [400, 404, 405, 406, 501];
 
 /** The read half of an OCI registry. Every method throws SlipwayError only. */
 export interface Registry {
@@ -29,6 +32,20 @@ export interface Registry {
   manifest(image: string, reference: string): Promise<FetchedManifest>;
   /** A stream that ends in an error (SlipwayError `InvalidArgument`) when its bytes do not have the digest. */
   blob(image: string, digest: string): Promise<Readable>;
+  /**
+   * One page of the manifests that name `digest` as their subject, as the registry lists them.
+   *
+   * @param query of the page before's `nextQuery`; none asks for the first page
+   * @returns undefined when the registry does not know this list (distribution specification, "Unavailable Referrers API")
+   */
+  referrers(image: string, digest: string, query?: string): Promise<ReferrersPage | undefined>;
+}
+
+export interface ReferrersPage {
+  /** An OCI index. It has no digest of its own to be checked against. */
+  readonly bytes: Buffer;
+  /** There is another page. */
+  readonly nextQuery: string | undefined;
 }
 
 export interface FetchedManifest {
@@ -42,7 +59,7 @@ export interface RegistryOptions {
   readonly mirrors: Readonly<Record<string, string>>;
   /** OAuth access token for Google's hosts; never sent in clear. */
   readonly accessToken: (host: string) => Promise<string | undefined>;
-  /** User name and password for hosts that ask for them. */
+  /** For hosts that ask for them: user name and password, or an identity token. */
   readonly credentials?: (host: string) => Promise<Credentials | undefined>;
   readonly fetch?: typeof fetch;
   /** For the headers of an answer, and for the wait for its body beyond 64 KiB a second. */
@@ -89,6 +106,17 @@ export function registryClient(options: RegistryOptions): Registry {
         return Readable.from(checked(answer, digest, operation), { objectMode: false });
       });
     },
+
+    async referrers(image, digest, query = '') {
+      const operation = `list referrers of ${image}@${digest}`;
+      return throwingOurs(operation, async () => {
+        const repository = locate(image, options.mirrors);
+        if (!isDigest(digest)) throw malformed(operation, `"${digest.slice(0, 200)}" is not a digest`);
+        const path = `referrers/${digest}${query}`;
+        const answer = await get(http, auth, repository, path, REFERRERS_TYPE, operation, NO_REFERRERS);
+        return readReferrers(answer);
+      });
+    },
   };
 }
 
@@ -128,6 +156,7 @@ async function get(
   path: string,
   accept: string,
   operation: string,
+  alsoAnswers: readonly number[] = [],
 ): Promise<Answer> {
   const base = repository.base.href.replace(/\/$/, '');
   const url = new URL(`${base}/v2/${repository.name}/${path}`);
@@ -139,12 +168,13 @@ async function get(
     const challenge = answer.headers.get('www-authenticate');
     const better = challenge ? await auth.afterChallenge(repository, tried, challenge) : undefined;
     if (better !== undefined) {
-      answer.discard();
+      // Read rather than cut off, so that the connection can be used again.
+      await answer.body(MAX_ERROR_BYTES).catch(() => undefined);
       answer = await http.get(url, { ...headers, authorization: better }, operation);
     }
   }
-  if (answer.status !== 200) throw await errorOf(answer, repository, operation);
-  return answer;
+  if (answer.status === 200 || alsoAnswers.includes(answer.status)) return answer;
+  throw await errorOf(answer, repository, operation);
 }
 
 async function readManifest(answer: Answer, reference: string, operation: string): Promise<FetchedManifest> {
@@ -156,6 +186,23 @@ async function readManifest(answer: Answer, reference: string, operation: string
   if (check && actual !== expected) throw mismatch(operation, actual, expected ?? '');
   const mediaType = (answer.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase();
   return { bytes, mediaType: mediaType || 'application/octet-stream', digest: actual };
+}
+
+async function readReferrers(answer: Answer): Promise<ReferrersPage | undefined> {
+  const mediaType = (answer.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase();
+  // Some answer every unknown path with a page for people.
+  if (answer.status !== 200 || mediaType !== REFERRERS_TYPE) {
+    answer.discard();
+    return undefined;
+  }
+  const bytes = await answer.body(MAX_MANIFEST_BYTES);
+  return { bytes, nextQuery: nextQuery(answer.headers.get('link')) };
+}
+
+/** Only the query of a link is followed: the next page of a list is on the same host, under the same path. */
+function nextQuery(link: string | null): string | undefined {
+  const [, target] = /<([^>]*)>\s*;[^,]*\brel="?next\b/i.exec(link ?? '') ?? [];
+  return (target && URL.parse(target, 'https://registry.invalid')?.search) || undefined;
 }
 
 async function* checked(answer: Answer, digest: string, operation: string): AsyncGenerator<Uint8Array, void> {
@@ -181,7 +228,7 @@ async function errorOf(answer: Answer, repository: Repository, operation: string
   const detail = said === '' ? '' : ` (${said})`;
   return new SlipwayError(
     `${operation}: ${repository.host} answered ${answer.status}${detail}.${advice(answer.status, repository)}`,
-    { code, operation, retryAfterSeconds: retryAfterSeconds(answer.headers.get('retry-after')) },
+    { code, operation, retryAfterSeconds: retryAfterSeconds(answer) },
   );
 }
 
@@ -207,12 +254,6 @@ function registryMessage(body: Buffer): string {
   } catch {
     return '';
   }
-}
-
-/** Seconds as the header gives them. Registries do not use its date form. */
-function retryAfterSeconds(header: string | null): number | undefined {
-  const seconds = Number(header ?? Number.NaN);
-  return Number.isFinite(seconds) && seconds > 0 ? seconds : undefined;
 }
 
 function mismatch(operation: string, actual: string, expected: string): SlipwayError {

@@ -61,7 +61,8 @@ export function traceCommand(files: ImageFiles, command: Command, expected: Elf)
 
 type Found =
   | { readonly status: 'executable'; readonly executable: Executable; readonly content: FileContent }
-  | { readonly status: 'notExecutable' | 'directory' | 'absent' | 'loop' }
+  | { readonly status: 'notExecutable' | 'directory'; readonly layer: string }
+  | { readonly status: 'absent' | 'loop' }
   | { readonly status: 'unknown' };
 
 /** execvp: a name with a slash is a path, any other is looked up in PATH, where what cannot be executed is passed over. */
@@ -79,8 +80,8 @@ function search(files: ImageFiles, program: string, command: Command): Found {
 function judge(resolved: Resolved): Found {
   if (resolved.status !== 'found') return resolved;
   const { node, path, layer } = resolved;
-  if (node.kind !== 'file') return { status: 'directory' };
-  if (!node.executable) return { status: 'notExecutable' };
+  if (node.kind !== 'file') return { status: 'directory', layer };
+  if (!node.executable) return { status: 'notExecutable', layer };
   return {
     status: 'executable',
     executable: { file: path, layer, is: describe(node.content) },
@@ -106,12 +107,13 @@ function checkContent(
   if (!sameMachine(content.elf, expected)) {
     return { executables: [], reasons: [binaryMismatch(executable, expected, command)] };
   }
-  const { interpreter } = content.elf;
+  const { interpreter, interpreterUnread } = content.elf;
+  if (interpreterUnread) return { executables: [], reasons: [loaderUnread(executable, command)] };
   if (interpreter === undefined) return { executables: [], reasons: [] };
   const loader = judge(files.resolve(absolute(interpreter, command.workingDirectory)));
   if (loader.status === 'unknown') return undefined;
   if (loader.status !== 'executable') {
-    return { executables: [], reasons: [loaderMissing(executable, interpreter, command)] };
+    return { executables: [], reasons: [loaderMissing(files, executable, interpreter, command)] };
   }
   const fits = loader.content.is === 'elf' && sameMachine(loader.content.elf, expected);
   return {
@@ -154,12 +156,14 @@ function notRunnable(program: string, found: Found, command: Command): Reason {
   const { platform } = command;
   if (found.status === 'notExecutable' || found.status === 'directory') {
     const why = found.status === 'directory' ? 'is a directory' : 'has no execute permission';
+    const layer = found.layer === '' ? '' : ` in layer ${found.layer}`;
     return reason(
       'EntrypointNotExecutable',
-      `${program}, which ${platform} starts, ${why}: the container would end with "permission denied".`,
+      `${program}, which ${platform} starts,${layer} ${why}: the container would end with "permission denied".`,
       `Make it executable: COPY --chmod=755 … ${program}`,
     );
   }
+  if (program.endsWith('\r')) return windowsLineEnd(program.slice(0, -1), command);
   const where = program.includes('/') ? '' : ` in PATH (${command.path.join(':')})`;
   const why = found.status === 'loop' ? 'is a link that leads in circles' : `is not in the image${where}`;
   return reason(
@@ -185,11 +189,40 @@ function tooManySteps({ argv, platform }: Command): Reason {
   );
 }
 
-function loaderMissing(executable: Executable, interpreter: string, { platform }: Command): Reason {
+/** The two C libraries of images, by the directories and names that their loaders always have. */
+const MUSL_LOADERS = ['x86_64', 'aarch64', 'armhf', 'arm', 'i386', 'powerpc64le', 's390x', 'riscv64'].map(
+  name => `/lib/ld-musl-${name}.so.1`,
+);
+
+function loaderMissing(
+  files: ImageFiles,
+  executable: Executable,
+  interpreter: string,
+  { platform }: Command,
+): Reason {
+  const musl = MUSL_LOADERS.find(loader => files.resolve(loader).status === 'found');
+  const builtFor = interpreter.includes('/ld-musl-') ? 'musl (Alpine)' : 'glibc';
+  const instead = musl && builtFor === 'glibc' ? ` (it has ${musl}, the one of musl)` : '';
   return reason(
     'LoaderMissing',
-    `${executable.file} of ${platform} asks for the dynamic loader ${interpreter}, which is not in the image: the container would end with "no such file or directory".`,
-    'Use a base image with the C library that the binary was built for (glibc: debian; musl: alpine), or link it statically (CGO_ENABLED=0).',
+    `${executable.file} of ${platform}, in layer ${executable.layer}, is ${executable.is} for ${builtFor} and asks for the dynamic loader ${interpreter}, which is not in the image${instead}: the container would end with "no such file or directory".`,
+    'Build and run on the same C library (glibc: FROM debian or ubuntu in both stages; musl: FROM alpine in both), or link statically (CGO_ENABLED=0; -static).',
+  );
+}
+
+function loaderUnread(executable: Executable, { platform }: Command): Reason {
+  return reason(
+    'EntrypointUnknownFormat',
+    `${executable.file} of ${platform}, in layer ${executable.layer}, is ${executable.is} and names its dynamic loader before the headers that say where: it cannot be checked.`,
+    'Link it again with an ordinary linker, without tools that rewrite executables, or set verify.binaries to false for this service.',
+  );
+}
+
+function windowsLineEnd(interpreter: string, { platform }: Command): Reason {
+  return reason(
+    'EntrypointNotFound',
+    `A script that ${platform} starts has the line ends of Windows, so that Linux looks for "${interpreter}" and a carriage return: the container would end with "no such file or directory".`,
+    'Save the script with Unix line ends (dos2unix; in .gitattributes: *.sh text eol=lf), or add to the Dockerfile: RUN sed -i "s/\\r$//" SCRIPT',
   );
 }
 

@@ -1,13 +1,18 @@
 import { SlipwayError } from '../errors.ts';
 import { type AddressesOf, isForbiddenHost } from './addresses.ts';
+import { mayHoldContent, mayIssueTokens } from './known-hosts.ts';
 
 /** Slower than this on average, after the first `timeoutMs`, and a body counts as hanging: 64 KiB a second. */
 const SLOWEST_BYTES_PER_MS = 64;
 const MAX_REDIRECTS = 5;
+/** What a timer can wait, 24 days. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export interface Transport {
   /** One GET that follows redirects. Settles when the answer's headers are there, within the time limit. */
   get(url: URL, headers: Readonly<Record<string, string>>, operation: string): Promise<Answer>;
+  /** One POST, which follows none: what is posted is secret. */
+  post(url: URL, form: URLSearchParams, operation: string): Promise<Answer>;
 }
 
 export interface Answer {
@@ -20,44 +25,67 @@ export interface Answer {
   discard(): void;
 }
 
-export interface TransportOptions {
-  readonly fetch: typeof fetch;
-  readonly timeoutMs: number;
-  /** Origins that were configured, and may therefore be loopback. */
+export interface Guard {
+  /** Origins that were configured, and may therefore be anywhere, loopback included. */
   readonly trustedOrigins: ReadonlySet<string>;
   readonly addressesOf: AddressesOf;
 }
 
+export interface TransportOptions extends Guard {
+  readonly fetch: typeof fetch;
+  readonly timeoutMs: number;
+}
+
 export function transport(options: TransportOptions): Transport {
+  async function send(
+    operation: string,
+    request: (signal: AbortSignal) => Promise<Response>,
+  ): Promise<Answer> {
+    const controller = new AbortController();
+    const response = await inTime(request(controller.signal), controller, options.timeoutMs, operation);
+    return answerOf(response, controller, options.timeoutMs, operation);
+  }
   return {
-    async get(url, headers, operation) {
-      const controller = new AbortController();
-      const response = await inTime(
-        follow(options, url, headers, controller.signal, operation),
-        controller,
-        options.timeoutMs,
-        operation,
-      );
-      return answerOf(response, controller, options.timeoutMs, operation);
-    },
+    get: (url, headers, operation) =>
+      send(operation, signal => follow(options, url, headers, signal, operation)),
+    post: (url, form, operation) =>
+      send(operation, signal =>
+        options.fetch(url, { method: 'POST', body: form, redirect: 'manual', signal }),
+      ),
   };
 }
 
-/** @throws SlipwayError `Internal` for a host that only this machine should be able to reach. */
+/**
+ * Whether a registry may send us to `url`, for content or for a token: over https, to a host of its own or one that it is
+ * known to use, and never to an address that only this machine should be able to reach. What was configured may be used
+ * by any registry. The address is looked up once more for the request itself; TLS keeps a name that changed in between
+ * from standing for somebody else.
+ *
+ * @throws SlipwayError `Internal`
+ */
 export async function checkForeignUrl(
-  options: Pick<TransportOptions, 'trustedOrigins' | 'addressesOf'>,
-  url: URL,
-  from: URL,
+  guard: Guard,
+  { url, registry, purpose }: { url: URL; registry: URL; purpose: 'content' | 'token' },
   operation: string,
 ): Promise<void> {
-  if (url.origin === from.origin || options.trustedOrigins.has(url.origin)) return;
-  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && from.protocol === 'http:')) {
-    throw refused(operation, `${from.host} sends the client to ${url.origin}, which is not https`);
-  }
-  if (await isForbiddenHost(url, options.addressesOf)) {
+  if (url.origin === registry.origin || guard.trustedOrigins.has(url.origin)) return;
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && registry.protocol === 'http:')) {
     throw refused(
       operation,
-      `${from.host} sends the client to ${url.host}, an address of the client's own machine or link`,
+      `${registry.host} sends the client to ${url.href.slice(0, 200)}, which is not https`,
+    );
+  }
+  const isAllowed = purpose === 'token' ? mayIssueTokens : mayHoldContent;
+  if (!isAllowed(url.hostname, registry.hostname)) {
+    throw refused(
+      operation,
+      `${registry.host} sends the client to ${url.host}, which is not known to belong to it. If it does, add it to the registry mirrors: SLIPWAY_REGISTRY_MIRRORS=${url.host}=${url.origin}`,
+    );
+  }
+  if (await isForbiddenHost(url, guard.addressesOf)) {
+    throw refused(
+      operation,
+      `${registry.host} sends the client to ${url.host}, an address of the client's own machine or link`,
     );
   }
 }
@@ -84,7 +112,7 @@ async function follow(
     const next = URL.parse(location, url.href);
     if (!next)
       throw refused(operation, `${url.host} redirects to "${location.slice(0, 200)}", which is not a URL`);
-    await checkForeignUrl(options, next, url, operation);
+    await checkForeignUrl(options, { url: next, registry: start, purpose: 'content' }, operation);
     url = next;
   }
   throw refused(operation, `${start.host} redirects more than ${MAX_REDIRECTS} times`);
@@ -155,12 +183,18 @@ async function inTime<T>(
   operation: string,
 ): Promise<T> {
   const tooLate = () => controller.abort(slow(operation));
-  const timer = setTimeout(tooLate, Math.max(0, limitMs));
+  const timer = setTimeout(tooLate, Math.min(LONGEST_TIMER_MS, Math.max(0, limitMs)));
   try {
     return await work;
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Seconds as the header gives them. Registries do not use its date form. */
+export function retryAfterSeconds({ headers }: Answer): number | undefined {
+  const seconds = Number(headers.get('retry-after') ?? Number.NaN);
+  return Number.isFinite(seconds) && seconds > 0 ? seconds : undefined;
 }
 
 /** The registry's doing, which says nothing about the image and which no retry mends. */

@@ -9,6 +9,16 @@ export interface Verdict {
   readonly platforms: readonly VerifiedPlatform[];
   /** Everything that is wrong; empty if and only if the image is accepted. */
   readonly reasons: readonly Reason[];
+  /** Where the platforms are not one build, refused or not; left out when they are. */
+  readonly differences?: readonly Difference[];
+}
+
+/** Something that should be the same on all platforms of an index. */
+export interface Difference {
+  /** `the user`, `the entrypoint` */
+  readonly what: string;
+  /** Platform → what it is there, in words. */
+  readonly values: Readonly<Record<string, string>>;
 }
 
 export interface VerifiedPlatform {
@@ -60,6 +70,10 @@ export type ReasonCode =
   /** JSON that is not JSON or lacks what the specification requires. */
   | 'DocumentInvalid'
   | 'IndexTooLarge'
+  /** A digest that bytes cannot be checked against. */
+  | 'DigestUnsupported'
+  /** The platforms of the index are not one build; with `twins: strict`. */
+  | 'TwinsDiffer'
   /** An executable is for another machine than the platform it is listed for. */
   | 'BinaryMismatch'
   /** The image names no command. */
@@ -70,4 +84,24 @@ export type ReasonCode =
   | 'EntrypointUnknownFormat'
   | 'LoaderMissing'
   /** A layer that cannot be unpacked. */
-  | 'LayerInvalid';
+  | 'LayerInvalid'
+  /** Nothing says where a platform was built. */
+  | 'ProvenanceMissing'
+  /** Provenance that is about something else. */
+  | 'ProvenanceMismatch'
+  /** Provenance that none of the policy's keys signed, nor covers by a signature of the index. */
+  | 'ProvenanceNotSigned'
+  | 'BuilderNotTrusted'
+  | 'SignatureMissing'
+  /** There are signatures, and none holds for this digest and the policy's keys. */
+  | 'SignatureInvalid'
+  /** More is attached to the image than is looked at. */
+  | 'TooManyAttachments'
+  /** Worse than the policy allows, or not rated. */
+  | 'VulnerabilityFound'
+  /** What is in it is not known and will not be: the scan failed, or such images are not scanned. */
+  | 'ScanFailed'
+  /** A Binary Authorization attestor has not attested it. */
+  | 'AttestationMissing'
+  /** There is an attestation that its attestor does not verify. */
+  | 'AttestationInvalid';

@@ -1,4 +1,5 @@
 import { SlipwayError } from '../errors.ts';
+import type { Authorities } from './authorities.ts';
 import { type Document, readDocument, type Source } from './contents.ts';
 import type { IndexEntry } from './documents.ts';
 import { inspectBinaries } from './entrypoint.ts';
@@ -11,16 +12,22 @@ import {
   readImage,
   withConfig,
 } from './inspect.ts';
-import { formatPlatform, type Platform, parsePlatform, samePlatform } from './platforms.ts';
-import { indexTooLarge, notAnIndex, platformMissing } from './reasons.ts';
+import { fit, formatPlatform, type Platform, parsePlatform } from './platforms.ts';
+import { indexTooLarge, notAnIndex, platformMissing, twinsDiffer } from './reasons.ts';
 import { imageOf, parseReference } from './reference.ts';
 import type { Registry } from './registry.ts';
+import { checkSupplyChain, type Subject } from './supply-chain.ts';
+import { findDifferences, type Twin } from './twins.ts';
 import type { Reason, Verdict, VerifiedPlatform } from './verdict.ts';
 
-export type { Executable, Reason, ReasonCode, Verdict, VerifiedPlatform } from './verdict.ts';
+export type { Difference, Executable, Reason, ReasonCode, Verdict, VerifiedPlatform } from './verdict.ts';
 
 /** Manifests that an index lists without a platform have to be read to learn it. */
-const MAX_ENTRIES_WITHOUT_PLATFORM = 16;
+const MAX_ENTRIES_WITHOUT_PLATFORM = 8;
+/** Reading layers takes memory for each, see {@link inspectBinaries}; two are the usual number of platforms. */
+const PLATFORMS_AT_ONCE = 2;
+/** For all layers of the image; imagePush has to answer Pub/Sub within ten minutes. */
+const LAYERS_TIMEOUT_MS = 5 * 60 * 1000;
 
 /** As in the policy file, docs/policy.md. */
 export interface VerifyRules {
@@ -46,6 +53,7 @@ export type Severity = 'minimal' | 'low' | 'medium' | 'high' | 'critical';
  *
  * @param image `HOST/REPOSITORY`
  * @param digest what was pushed; a digest that the registry does not have is a rejection
+ * @param authorities who is asked about vulnerabilities and attestations, where the rules want that
  * @throws SlipwayError for what the image is not guilty of: the registry is away (retryable) or refuses us (not)
  */
 export async function verifyImage(
@@ -53,23 +61,34 @@ export async function verifyImage(
   image: string,
   digest: string,
   rules: VerifyRules,
+  authorities?: Authorities,
 ): Promise<Verdict> {
   checkPinned(image, digest);
   const source: Source = { registry, image };
   const required = rules.platforms.map(requiredPlatform);
   const root = await readDocument(source, digest, `the image ${image}@${digest}`);
   if (!root.ok) return verdictOf(digest, '', [{ reasons: [root.reason] }]);
-  const { mediaType } = root.value;
   const selection = await select(source, digest, root.value, required);
-  const findings = await Promise.all(
-    selection.candidates.map(candidate => examine(source, candidate, rules.binaries)),
-  );
-  return verdictOf(digest, mediaType, [selection, ...findings]);
+  const found = await Promise.all(selection.candidates.map(readCandidate));
+  const differences = findDifferences(twinsAmong(found));
+  const [inside, supplyChain] = await Promise.all([
+    rules.binaries ? inspectAll(source, found) : found,
+    asksForSupplyChain(rules)
+      ? checkSupplyChain(source, subjectOf(digest, root.value, found), rules, authorities)
+      : [],
+  ]);
+  const refused = rules.twins === 'strict' ? differences.map(twinsDiffer) : [];
+  const findings = [selection, ...inside, { reasons: refused }, { reasons: supplyChain }];
+  const verdict = verdictOf(digest, root.value.mediaType, findings);
+  return differences.length === 0 ? verdict : { ...verdict, differences };
 }
 
 /** One required platform and where the image has it. */
 interface Candidate {
+  /** As it is required. */
   readonly platform: Platform;
+  /** As the index lists it. */
+  readonly listed: Platform;
   readonly read: () => ReturnType<typeof readImage>;
 }
 
@@ -81,6 +100,12 @@ interface Selection {
 interface Findings {
   readonly described?: VerifiedPlatform;
   readonly reasons: readonly Reason[];
+}
+
+/** A candidate of which manifest and config were read. */
+interface Found extends Findings {
+  readonly platform: Platform;
+  readonly image?: Image;
 }
 
 async function select(
@@ -96,11 +121,13 @@ async function select(
   const { entries, reasons } = await withPlatforms(source, flat.entries);
   const names = required.map(formatPlatform);
   const chosen = required.map(platform => ({ platform, ...choose(entries, platform, names) }));
+  const isAllThere = chosen.every(({ entry }) => entry);
   return {
     candidates: chosen.flatMap(({ platform, entry }) =>
-      entry ? [{ platform, read: () => readImage(source, entry) }] : [],
+      entry ? [{ platform, listed: entry.platform ?? platform, read: () => readImage(source, entry) }] : [],
     ),
-    reasons: [...reasons, ...chosen.flatMap(({ reason }) => reason ?? [])],
+    // What cannot be read matters only where it may be what is missing.
+    reasons: [...(isAllThere ? [] : reasons), ...chosen.flatMap(({ reason }) => reason ?? [])],
   };
 }
 
@@ -116,13 +143,14 @@ async function selectSingle(
   const names = required.map(formatPlatform);
   const { platform: own } = image.value;
   const present = own ? [formatPlatform(own)] : [];
-  const missing = required.filter(platform => !own || !samePlatform(platform, own));
+  const missing = required.filter(platform => !own || fit(own, platform) === undefined);
   const reasons = missing.map(platform => platformMissing(formatPlatform(platform), present, names));
   if (missing.length > 0 && required.length > 1) {
     reasons.push(notAnIndex(present[0] ?? 'an unnamed platform', names));
   }
   const matching = required.filter(platform => !missing.includes(platform));
-  return { candidates: matching.map(platform => ({ platform, read: async () => image })), reasons };
+  const listed = own ?? { os: '', architecture: '' };
+  return { candidates: matching.map(platform => ({ platform, listed, read: async () => image })), reasons };
 }
 
 /** Runtimes read the config of an entry without a platform; so must we. */
@@ -136,31 +164,64 @@ async function withPlatforms(
     const why = `lists ${silent.length} manifests without a platform, at most ${MAX_ENTRIES_WITHOUT_PLATFORM} are read`;
     return { entries, reasons: [indexTooLarge(why)] };
   }
-  const images = new Map<string, Image>();
+  const platforms = new Map<string, Platform>();
+  const reasons: Reason[] = [];
   await Promise.all(
     silent.map(async entry => {
       const image = await readImage(source, entry);
-      if (image.ok) images.set(entry.digest, image.value);
+      if (!image.ok) reasons.push(image.reason);
+      else if (image.value.platform) platforms.set(entry.digest, image.value.platform);
     }),
   );
   const named = entries.map(entry => {
-    const platform = entry.platform ?? images.get(entry.digest)?.platform;
+    const platform = entry.platform ?? platforms.get(entry.digest);
     return platform ? { ...entry, platform: { ...platform, variant: platform.variant ?? undefined } } : entry;
   });
-  return { entries: named, reasons: [] };
+  return { entries: named, reasons };
 }
 
-async function examine(source: Source, candidate: Candidate, binaries: boolean): Promise<Findings> {
-  const image = await candidate.read();
-  if (!image.ok) return { reasons: [image.reason] };
-  const described = describeImage(image.value, candidate.platform);
-  const faults = findFaults(image.value, candidate.platform);
-  const layersAreReadable = faults.every(fault => fault.code === 'ConfigMismatch');
-  if (!binaries || !layersAreReadable) return { described, reasons: faults };
-  const inside = await inspectBinaries(source, image.value, candidate.platform);
+async function readCandidate({ platform, listed, read }: Candidate): Promise<Found> {
+  const image = await read();
+  if (!image.ok) return { platform, reasons: [image.reason] };
+  const described = describeImage(image.value, platform);
+  return { platform, image: image.value, described, reasons: findFaults(image.value, listed) };
+}
+
+function twinsAmong(found: readonly Found[]): Twin[] {
+  return found.flatMap(({ platform, image }) =>
+    image ? [{ platform: formatPlatform(platform), config: image.config }] : [],
+  );
+}
+
+function asksForSupplyChain(rules: VerifyRules): boolean {
+  const { provenance, signature, vulnerabilities, binaryAuthorization } = rules;
+  return [provenance, signature, vulnerabilities, binaryAuthorization].some(rule => rule !== undefined);
+}
+
+function subjectOf(digest: string, root: Document, found: readonly Found[]): Subject {
+  const platforms = found.flatMap(({ described }) => described ?? []);
+  return { digest, index: root.kind === 'index' ? root.index : undefined, platforms };
+}
+
+/** Adds what the layers tell. */
+async function inspectAll(source: Source, found: readonly Found[]): Promise<readonly Findings[]> {
+  const signal = AbortSignal.timeout(LAYERS_TIMEOUT_MS);
+  const inspected: Findings[] = [];
+  for (let first = 0; first < found.length; first += PLATFORMS_AT_ONCE) {
+    const some = found.slice(first, first + PLATFORMS_AT_ONCE);
+    inspected.push(...(await Promise.all(some.map(one => inspect(source, one, signal)))));
+  }
+  return inspected;
+}
+
+async function inspect(source: Source, found: Found, signal: AbortSignal): Promise<Findings> {
+  const { platform, image, described, reasons } = found;
+  const layersAreReadable = reasons.every(({ code }) => code === 'ConfigMismatch');
+  if (!image || !described || !layersAreReadable) return found;
+  const inside = await inspectBinaries(source, image, platform, signal);
   return {
     described: { ...described, executables: inside.executables },
-    reasons: [...faults, ...inside.reasons],
+    reasons: [...reasons, ...inside.reasons],
   };
 }
 

@@ -1,141 +1,71 @@
 import type { MetricServiceClient, protos } from '@google-cloud/monitoring';
 import { SlipwayError } from '../errors.ts';
+import type { GoogleClients } from '../google/clients.ts';
 import { calling } from '../google/errors.ts';
 import { countBelow } from './distribution.ts';
+import type { CloudRunTarget, GkeTarget, MetricTarget, Sample, Side, Span } from './reading.ts';
 
 type TimeSeries = protos.google.monitoring.v3.ITimeSeries;
 type Point = protos.google.monitoring.v3.IPoint;
 type Timestamp = protos.google.protobuf.ITimestamp;
 
-/** Requests. Bad is a 5xx, or an answer slower than the threshold where one is given. */
-export interface Counts {
-  readonly good: number;
-  readonly bad: number;
-}
+/** Points of one page: the latencies of so many are some 20 MB. */
+const PAGE_POINTS = 5000;
 
-/** What to count of one target. */
-export type MetricTarget = CloudRunTarget | GkeTarget;
-
-export interface CloudRunTarget {
-  readonly name: string;
-  readonly kind: 'cloudRun';
-  readonly project: string;
-  readonly region: string;
-  readonly service: string;
-  /** Revision. */
-  readonly canary: string;
-  /** Revision; undefined when nothing served before. */
-  readonly stable: string | undefined;
-}
-
-export interface GkeTarget {
-  readonly name: string;
-  readonly kind: 'gke';
-  readonly project: string;
-  /** Region or zone of the cluster. */
-  readonly location: string;
-  readonly cluster: string;
-  readonly namespace: string;
-  /** Name of the Kubernetes Service. */
-  readonly canary: string;
-  /** Name of the Kubernetes Service. */
-  readonly stable: string;
-}
-
-export interface TargetCounts {
-  readonly canary: Counts;
-  readonly stable: Counts;
-}
-
-export interface Reading {
-  /** By the target's name. */
-  readonly targets: Readonly<Record<string, TargetCounts>>;
-  /** End of the newest point seen; undefined when there was none. Missing metrics are not zero errors. */
-  readonly newestPointMs: number | undefined;
-}
-
-export interface Window {
-  readonly sinceMs: number;
-  readonly untilMs: number;
-}
-
-export interface CountOptions {
-  /** Answers that take longer are bad too. Reads the latency distributions instead of the counts. */
-  readonly latencyThresholdMs?: number | undefined;
-}
+const TIMEOUT_MS = 20_000;
 
 /**
- * Counts the requests of canary and stable on each target, with one request per project and metric type; two when the
- * window is longer than two hours.
+ * Requests of canary and stable as Cloud Monitoring has them, with one request per project, metric type and span, and
+ * its further pages. Of each page no more is kept than a few numbers per point.
  *
- * The last hour comes as it was written, one point a minute: aligned, it would not tell how old the newest point is. What
- * is before comes as one sum. Points that reach over the start of the window are left out, for canary and stable alike.
- * Cloud Run and the load balancer write deltas, so a restart resets nothing. Points become readable up to three minutes
- * late.
+ * Without a latency threshold `request_count` is read. With one `request_latencies` is, alone: its distributions tell
+ * the number of requests as well, and both carry the response's class.
  */
-export async function readCounts(
-  metrics: MetricServiceClient,
+export async function readMonitoring(
+  { metrics }: Pick<GoogleClients, 'metrics'>,
   targets: readonly MetricTarget[],
-  window: Window,
-  options: CountOptions = {},
-): Promise<Reading> {
-  const queries = queriesFor(targets, options);
-  const answers = await Promise.all(
-    queries.flatMap(query => spansOf(window).map(span => listTimeSeries(metrics, query, span))),
+  spans: readonly Span[],
+  latencyThresholdMs: number | undefined,
+): Promise<Sample[]> {
+  const queries = spans.length > 0 ? queriesFor(targets, latencyThresholdMs !== undefined) : [];
+  if (queries.length === 0) return [];
+  const client = await metrics();
+  const samples = await Promise.all(
+    queries.flatMap(query => spans.map(span => readQuery(client, query, span, latencyThresholdMs))),
   );
-  const series = answers.flat();
-  const ends = series.flatMap(({ points }) => (points ?? []).map(point => millisOf(point.interval?.endTime)));
-  return {
-    targets: Object.fromEntries(targets.map(target => [target.name, countsOf(target, series, options)])),
-    newestPointMs: ends.length === 0 ? undefined : ends.reduce((newest, end) => Math.max(newest, end)),
-  };
-}
-
-/** A part of the window; with `sumMs` its last so many milliseconds come as one point per series. */
-interface Span extends Window {
-  readonly sumMs?: number;
-}
-
-const MINUTE_MS = 60_000;
-const RECENT_MS = 60 * MINUTE_MS;
-
-/** Cuts on full minutes, where points end, and sums full minutes only: so that nothing is interpolated. */
-function spansOf({ sinceMs, untilMs }: Window): Span[] {
-  if (untilMs <= sinceMs) return [];
-  if (untilMs - sinceMs <= 2 * RECENT_MS) return [{ sinceMs, untilMs }];
-  const cutMs = floorToMinute(untilMs - RECENT_MS);
-  return [
-    { sinceMs, untilMs: cutMs, sumMs: floorToMinute(cutMs - sinceMs) },
-    { sinceMs: cutMs, untilMs },
-  ];
-}
-
-function floorToMinute(ms: number): number {
-  return Math.floor(ms / MINUTE_MS) * MINUTE_MS;
+  return samples.flat();
 }
 
 interface Query {
   readonly project: string;
   readonly metricType: string;
   readonly filter: string;
+  /** All that is needed to tell whose a series is, and whether it is of errors. */
+  readonly groupByFields: readonly string[];
+  readonly served: readonly Served[];
 }
 
-function queriesFor(targets: readonly MetricTarget[], options: CountOptions): Query[] {
-  const byProject = Map.groupBy(targets, ({ project, kind }) => JSON.stringify([project, kind]));
-  return [...byProject.values()].flatMap(group => {
-    const project = group[0]?.project ?? '';
+/** One revision or Service, and how to tell its series. */
+interface Served {
+  readonly target: string;
+  readonly side: Side;
+  readonly isOf: (labels: Readonly<Record<string, string>>) => boolean;
+}
+
+function queriesFor(targets: readonly MetricTarget[], isLatency: boolean): Query[] {
+  const byProject = Map.groupBy(targets, ({ project }) => project);
+  return [...byProject].flatMap(([project, group]) => {
     const run = group.filter(target => target.kind === 'cloudRun');
     const gke = group.filter(target => target.kind === 'gke');
     return [
-      ...(run.length > 0 ? [cloudRunQuery(project, run, options)] : []),
-      ...(gke.length > 0 ? [gkeQuery(project, gke, options)] : []),
+      ...(run.length > 0 ? [cloudRunQuery(project, run, isLatency)] : []),
+      ...(gke.length > 0 ? [gkeQuery(project, gke, isLatency)] : []),
     ];
   });
 }
 
-function cloudRunQuery(project: string, targets: readonly CloudRunTarget[], options: CountOptions): Query {
-  const metric = options.latencyThresholdMs === undefined ? 'request_count' : 'request_latencies';
-  const metricType = `run.googleapis.com/${metric}`;
+function cloudRunQuery(project: string, targets: readonly CloudRunTarget[], isLatency: boolean): Query {
+  const metricType = `run.googleapis.com/${isLatency ? 'request_latencies' : 'request_count'}`;
   return {
     project,
     metricType,
@@ -145,15 +75,31 @@ function cloudRunQuery(project: string, targets: readonly CloudRunTarget[], opti
       `resource.labels.service_name = ${oneOf(targets.map(({ service }) => service))}`,
       `resource.labels.location = ${oneOf(targets.map(({ region }) => region))}`,
     ].join(' AND '),
+    groupByFields: groupBy('location', 'service_name', 'revision_name'),
+    served: targets.flatMap(target => [
+      servedBy(target, 'canary', target.canary),
+      ...(target.stable === undefined ? [] : [servedBy(target, 'stable', target.stable)]),
+    ]),
   };
 }
 
-function gkeQuery(project: string, targets: readonly GkeTarget[], options: CountOptions): Query {
-  const metric = options.latencyThresholdMs === undefined ? 'backend_request_count' : 'backend_latencies';
-  const metricType = `loadbalancing.googleapis.com/https/${metric}`;
-  const backends = targets.flatMap(target => [
-    backendPattern(target, target.canary),
-    backendPattern(target, target.stable),
+function servedBy({ name, project, region, service }: CloudRunTarget, side: Side, revision: string): Served {
+  return {
+    target: name,
+    side,
+    isOf: labels =>
+      labels['project_id'] === project &&
+      labels['location'] === region &&
+      labels['service_name'] === service &&
+      labels['revision_name'] === revision,
+  };
+}
+
+function gkeQuery(project: string, targets: readonly GkeTarget[], isLatency: boolean): Query {
+  const metricType = `loadbalancing.googleapis.com/https/${isLatency ? 'backend_latencies' : 'backend_request_count'}`;
+  const names = targets.flatMap(target => [
+    backendNames(target, target.canary),
+    backendNames(target, target.stable),
   ]);
   return {
     project,
@@ -161,8 +107,23 @@ function gkeQuery(project: string, targets: readonly GkeTarget[], options: Count
     filter: [
       `metric.type = "${metricType}"`,
       'resource.type = "https_lb_rule"',
-      `resource.labels.backend_target_name = monitoring.regex.full_match("${[...new Set(backends)].join('|')}")`,
+      `resource.labels.backend_target_name = monitoring.regex.full_match("${backendPattern(names)}")`,
     ].join(' AND '),
+    groupByFields: groupBy('backend_target_name', 'backend_scope'),
+    served: targets.flatMap(target => [servedAs(target, 'canary'), servedAs(target, 'stable')]),
+  };
+}
+
+function servedAs(target: GkeTarget, side: Side): Served {
+  const name = new RegExp(`^${backendPattern([backendNames(target, target[side])])}$`);
+  return {
+    target: target.name,
+    side,
+    isOf: labels =>
+      labels['project_id'] === target.project &&
+      name.test(labels['backend_target_name'] ?? '') &&
+      // The scope is a zone, the cluster may be regional: all that tells clusters of one project apart.
+      (labels['backend_scope'] ?? '').startsWith(target.location),
   };
 }
 
@@ -170,99 +131,173 @@ function gkeQuery(project: string, targets: readonly GkeTarget[], options: Count
 const ROOM_FOR_NAMES = 31;
 
 /**
- * GKE names the backend service of a Gateway `gkegw1-HASH-NAMESPACE-SERVICE-PORT-HASH`, and cuts namespace and service
- * when that gets too long. What is cut could be the `-canary` that tells the two apart.
+ * What a Service adds to the name of its backend service. GKE cuts it when that gets too long, and what is cut could be
+ * the `-canary` that tells the two apart.
  */
-function backendPattern({ name, namespace }: GkeTarget, service: string): string {
+function backendNames({ name, namespace }: GkeTarget, service: string): string {
   if (namespace.length + service.length > ROOM_FOR_NAMES) {
     throw new SlipwayError(
-      `Target ${name}: the load balancer's metrics do not tell Service ${namespace}/${service} from others, because namespace and name have more than ${ROOM_FOR_NAMES} characters together and GKE cuts them. Shorten one of them.`,
+      `Target ${name}: the load balancer's metrics do not tell Service ${namespace}/${service} from others, because namespace and name have more than ${ROOM_FOR_NAMES} characters together and GKE cuts them. Shorten one of them, or let Prometheus count (targets[].gke.prometheus).`,
       { code: 'InvalidArgument', operation: `find the metrics of target ${name}` },
     );
   }
-  return `gkegw1-[a-z0-9]{4}-${namespace}-${service}-[0-9]{1,5}-[a-z0-9]{12}`;
+  return `${namespace}-${service}`;
+}
+
+/** GKE names the backend service of a Gateway `gkegw1-HASH-NAMESPACE-SERVICE-PORT-HASH`. */
+function backendPattern(names: readonly string[]): string {
+  return `gkegw1-[a-z0-9]{4}-(${[...new Set(names)].join('|')})-[0-9]{1,5}-[a-z0-9]{12}`;
 }
 
 function oneOf(values: readonly string[]): string {
   return `one_of(${[...new Set(values)].map(value => `"${value}"`).join(', ')})`;
 }
 
-async function listTimeSeries(
-  metrics: MetricServiceClient,
-  { project, metricType, filter }: Query,
+function groupBy(...resourceLabels: readonly string[]): string[] {
+  return [
+    ...['project_id', ...resourceLabels].map(label => `resource.labels.${label}`),
+    'metric.labels.response_code_class',
+  ];
+}
+
+/** What is kept of one series, which may come in parts on several pages. */
+interface Series {
+  readonly served: readonly Served[];
+  readonly isError: boolean;
+  readonly isCumulative: boolean;
+  /** By their ends: so that a point that comes twice counts once. */
+  readonly points: Map<number, Counted>;
+}
+
+interface Counted {
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly requests: number;
+  readonly slow: number;
+}
+
+async function readQuery(
+  client: MetricServiceClient,
+  query: Query,
   span: Span,
-): Promise<TimeSeries[]> {
-  return calling(`monitoring.timeSeries.list ${metricType} in ${project}`, async () => {
-    const [series] = await metrics.listTimeSeries({
-      name: `projects/${project}`,
-      filter,
-      interval: { startTime: timestamp(span.sinceMs), endTime: timestamp(span.untilMs) },
-      view: 'FULL',
-      ...(span.sumMs === undefined ? {} : { aggregation: sumOver(span.sumMs) }),
-    });
-    return series.map(one => ({ ...one, points: pointsWithin(one.points, span) }));
+  thresholdMs: number | undefined,
+): Promise<Sample[]> {
+  const known = new Map<string, Series>();
+  for await (const page of pagesOf(client, query, span)) {
+    for (const one of page) {
+      const { points } = seriesOf(known, query, one);
+      for (const point of one.points ?? []) {
+        const counted = countOf(point, thresholdMs);
+        points.set(counted.endMs, counted);
+      }
+    }
+  }
+  return [...known.values()].flatMap(series => samplesOf(series, span));
+}
+
+async function* pagesOf(
+  client: MetricServiceClient,
+  { project, metricType, filter, groupByFields }: Query,
+  { afterMs, untilMs, periodMs, isSummed }: Span,
+): AsyncGenerator<readonly TimeSeries[]> {
+  const operation = `monitoring.timeSeries.list ${metricType} in ${project}`;
+  const request = {
+    name: `projects/${project}`,
+    filter,
+    interval: { startTime: timestamp(afterMs), endTime: timestamp(untilMs) },
+    view: 'FULL' as const,
+    pageSize: PAGE_POINTS,
+    ...(isSummed ? { aggregation: sumOver(periodMs, groupByFields) } : {}),
+  };
+  let pageToken = '';
+  do {
+    const [page, , answer] = await calling(operation, () =>
+      client.listTimeSeries({ ...request, pageToken }, { autoPaginate: false, timeout: TIMEOUT_MS }),
+    );
+    failIfIncomplete(operation, answer.executionErrors ?? []);
+    yield page;
+    pageToken = answer.nextPageToken ?? '';
+  } while (pageToken !== '');
+}
+
+/** By the ends of points, without interpolation: what {@link blocksOf} does with points. */
+function sumOver(periodMs: number, groupByFields: readonly string[]) {
+  return {
+    alignmentPeriod: timestamp(periodMs),
+    perSeriesAligner: 'ALIGN_SUM' as const,
+    crossSeriesReducer: 'REDUCE_SUM' as const,
+    groupByFields: [...groupByFields],
+  };
+}
+
+/** A judge that sees half of the metrics, perhaps the canary's good requests missing, would be misled. */
+function failIfIncomplete(operation: string, errors: readonly protos.google.rpc.IStatus[]): void {
+  if (errors.length === 0) return;
+  const messages = errors.map(({ message }) => message).join('; ');
+  throw new SlipwayError(`${operation}: the answer is incomplete: ${messages}`, {
+    code: 'Unavailable',
+    operation,
   });
 }
 
-function sumOver(ms: number): protos.google.monitoring.v3.IAggregation {
-  return { alignmentPeriod: { seconds: ms / 1000 }, perSeriesAligner: 'ALIGN_DELTA' };
-}
-
-function countsOf(target: MetricTarget, series: readonly TimeSeries[], options: CountOptions): TargetCounts {
-  const count = (served: string | undefined) =>
-    total(served === undefined ? [] : series.filter(isOf(target, served)), options);
-  return { canary: count(target.canary), stable: count(target.stable) };
-}
-
-/** Tells the series of one revision or Service of a target. */
-function isOf(target: MetricTarget, served: string): (series: TimeSeries) => boolean {
-  if (target.kind === 'cloudRun') {
-    const { project, region, service } = target;
-    return ({ resource }) =>
-      resource?.labels?.['project_id'] === project &&
-      resource.labels['location'] === region &&
-      resource.labels['service_name'] === service &&
-      resource.labels['revision_name'] === served;
-  }
-  const name = new RegExp(`^${backendPattern(target, served)}$`);
-  return ({ resource }) =>
-    resource?.labels?.['project_id'] === target.project &&
-    name.test(resource.labels['backend_target_name'] ?? '') &&
-    // The scope is a zone, the cluster may be regional: all that tells clusters of one project apart.
-    (resource.labels['backend_scope'] ?? '').startsWith(target.location);
-}
-
-function total(series: readonly TimeSeries[], { latencyThresholdMs }: CountOptions): Counts {
-  let good = 0;
-  let bad = 0;
-  for (const { metric, points } of series) {
-    const responseClass = metric?.labels?.['response_code_class'] ?? '';
+function seriesOf(known: Map<string, Series>, { served }: Query, one: TimeSeries): Series {
+  const labels = { ...one.resource?.labels, ...one.metric?.labels };
+  const key = JSON.stringify(Object.entries(labels).sort());
+  const responseClass = labels['response_code_class'] ?? '';
+  const series = known.get(key) ?? {
     // The load balancer's class 0 is a client that went away before there was an answer.
-    if (responseClass === '0') continue;
-    const isError = responseClass.startsWith('5');
-    for (const point of points ?? []) {
-      const { requests, slow } = measure(point, latencyThresholdMs);
-      bad += isError ? requests : slow;
-      good += isError ? 0 : requests - slow;
+    served: responseClass === '0' ? [] : served.filter(({ isOf }) => isOf(labels)),
+    isError: responseClass.startsWith('5'),
+    isCumulative: one.metricKind === 'CUMULATIVE',
+    points: new Map(),
+  };
+  known.set(key, series);
+  return series;
+}
+
+function countOf({ value, interval }: Point, thresholdMs: number | undefined): Counted {
+  const time = { startMs: millisOf(interval?.startTime), endMs: millisOf(interval?.endTime) };
+  const distribution = value?.distributionValue;
+  if (!distribution)
+    return { ...time, requests: Number(value?.int64Value ?? value?.doubleValue ?? 0), slow: 0 };
+  const requests = Number(distribution.count ?? 0);
+  const slow = thresholdMs === undefined ? 0 : requests - countBelow(distribution, thresholdMs);
+  return { ...time, requests, slow };
+}
+
+function samplesOf({ served, isError, isCumulative, points }: Series, span: Span): Sample[] {
+  const counted = isCumulative ? deltas([...points.values()], span) : [...points.values()];
+  return counted
+    .filter(({ startMs, endMs }) => isWithin(startMs, endMs, span))
+    .flatMap(({ endMs, requests, slow }) =>
+      served.map(({ target, side }) => ({ target, side, endMs, requests, bad: isError ? requests : slow })),
+    );
+}
+
+function isWithin(startMs: number, endMs: number, { afterMs, sinceMs, untilMs, isSummed }: Span): boolean {
+  return endMs > afterMs && endMs <= untilMs && (isSummed || startMs >= sinceMs);
+}
+
+/**
+ * A cumulative point counts from its start, which is that of the point before, or, after a reset, another. The first one
+ * is only where the second counts from, unless it started inside the span.
+ */
+function deltas(points: readonly Counted[], { afterMs }: Span): Counted[] {
+  const ordered = points.toSorted((a, b) => a.endMs - b.endMs);
+  return ordered.flatMap((point, index) => {
+    const before = ordered[index - 1];
+    if (before?.startMs === point.startMs) {
+      const { requests, slow } = point;
+      return [
+        { ...point, startMs: before.endMs, requests: requests - before.requests, slow: slow - before.slow },
+      ];
     }
-  }
-  return { good, bad };
+    return point.startMs >= afterMs ? [point] : [];
+  });
 }
 
-function measure({ value }: Point, thresholdMs: number | undefined): { requests: number; slow: number } {
-  if (!value?.distributionValue) return { requests: Number(value?.int64Value ?? 0), slow: 0 };
-  const requests = Number(value.distributionValue.count ?? 0);
-  const fast = thresholdMs === undefined ? requests : countBelow(value.distributionValue, thresholdMs);
-  return { requests, slow: requests - Math.round(fast) };
-}
-
-function pointsWithin(points: TimeSeries['points'], { sinceMs, untilMs }: Window): Point[] {
-  return (points ?? []).filter(
-    ({ interval }) => millisOf(interval?.startTime) >= sinceMs && millisOf(interval?.endTime) <= untilMs,
-  );
-}
-
-function timestamp(ms: number): Timestamp {
+/** Of a moment, or of a duration. */
+function timestamp(ms: number): { seconds: number; nanos: number } {
   return { seconds: Math.floor(ms / 1000), nanos: (ms % 1000) * 1_000_000 };
 }
 

@@ -10,6 +10,8 @@ export interface Push {
   readonly digest: string;
   readonly tag: string;
   readonly publishedMs: number;
+  /** Who asked for it; undefined for a push. */
+  readonly startedBy?: string | undefined;
 }
 
 /** The key of a rollout is (service, digest, tag); the id is made of it, so that a push that comes twice finds its record. */
@@ -64,20 +66,22 @@ export function admit(
 export function admitAgain(
   rollout: Rollout,
   push: Push,
+  spec: Service,
   service: ServiceState,
   waiting: Rollout | undefined,
   nowMs: number,
 ): Admission | undefined {
   if (push.publishedMs <= rollout.publishedMs) return undefined;
-  const again = { ...rollout, publishedMs: push.publishedMs };
+  const again = { ...rollout, publishedMs: push.publishedMs, startedBy: push.startedBy };
   const reason = whyNotAgain(again, service);
   if (reason) {
-    const message = `${push.tag} was pushed again and nothing starts: ${reason}`;
+    const message = `${came(push)} again and nothing starts: ${reason}`;
     return { rollout: note(again, nowMs, 'RolloutCreated', message), service, displaced: undefined };
   }
   const fresh: Rollout = {
-    ...note(again, nowMs, 'RolloutCreated', `${push.tag} was pushed again`),
-    ...freshCourse(rollout.spec, nowMs),
+    ...note(again, nowMs, 'RolloutCreated', `${came(push)} again`),
+    ...freshCourse(spec, nowMs),
+    spec,
     phase: 'Pending',
     message: 'pushed again, about to start',
     attempt: rollout.attempt + 1,
@@ -142,6 +146,7 @@ export function overtaken({ rollout, service }: World): string | undefined {
 function newRollout(spec: Service, push: Push, verdict: Verdict, nowMs: number): Rollout {
   const rollout: Rollout = {
     ...push,
+    startedBy: push.startedBy,
     id: rolloutId(spec.name, push),
     service: spec.name,
     createdMs: nowMs,
@@ -158,12 +163,12 @@ function newRollout(spec: Service, push: Push, verdict: Verdict, nowMs: number):
     verification: verdict,
     history: [],
   };
-  return note(
-    rollout,
-    nowMs,
-    'RolloutCreated',
-    `${push.tag} of ${spec.name} was pushed as ${shortDigest(push.digest)}`,
-  );
+  const message = `${came(push)} as ${shortDigest(push.digest)}, for ${spec.name}`;
+  return note(rollout, nowMs, 'RolloutCreated', message);
+}
+
+function came({ tag, startedBy }: Push): string {
+  return startedBy === undefined ? `${tag} was pushed` : `${tag} was started by ${startedBy}`;
 }
 
 /** What a rollout knows of its way before it has gone any of it. */
@@ -184,9 +189,11 @@ export function freshCourse(spec: Service, nowMs: number) {
     pause: undefined,
     heldBy: undefined,
     isFull: false,
+    undoes: undefined,
     servingSinceMs: undefined,
     callback: undefined,
     judgement: undefined,
+    evidence: undefined,
     cause: undefined,
     windowEndsMs: undefined,
   };

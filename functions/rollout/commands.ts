@@ -1,13 +1,21 @@
 import { z } from 'zod';
 import { freshCourse } from './admission.ts';
-import { hasPauseAhead } from './plan.ts';
-import { note, type Rollout, type ServiceState } from './record.ts';
+import type { Service } from './policy.ts';
+import {
+  isRollingOut,
+  note,
+  type Reason,
+  type Rollout,
+  type ServiceState,
+  type TargetStatus,
+} from './record.ts';
 import { canRollBack, trouble } from './trouble.ts';
 import type { Action, Transition, World } from './world.ts';
 
 const ROLLOUT_COMMANDS = ['promote', 'pause', 'resume', 'abort', 'retry', 'undo'] as const;
 const REGION_COMMANDS = ['drain', 'undrain'] as const;
-export const COMMANDS = [...ROLLOUT_COMMANDS, ...REGION_COMMANDS] as const;
+const FREEZE_COMMANDS = ['freeze', 'unfreeze'] as const;
+export const COMMANDS = [...ROLLOUT_COMMANDS, 'rollout', ...REGION_COMMANDS, ...FREEZE_COMMANDS] as const;
 
 /** `actor` is a claim of whoever may publish on the topic. */
 const common = {
@@ -38,19 +46,39 @@ const regionCommandSchema = z.strictObject({
 });
 export type RegionCommand = z.output<typeof regionCommandSchema>;
 
+const freezeCommandSchema = z.strictObject({ ...common, command: z.enum(FREEZE_COMMANDS) });
+export type FreezeCommand = z.output<typeof freezeCommandSchema>;
+
+const startCommandSchema = z.strictObject({
+  ...common,
+  command: z.literal('rollout'),
+  digest: z.string().regex(/^sha256:[0-9a-f]{64}$/, 'expected sha256: and 64 hexadecimal digits'),
+  /** What people call it; without it the first twelve digits of the digest. */
+  tag: z
+    .string()
+    .regex(/^[\w][\w.-]{0,127}$/, 'expected an image tag')
+    .optional(),
+});
+export type StartCommand = z.output<typeof startCommandSchema>;
+
 /** A message on topic `rollout-commands`. */
 export const commandSchema = z.discriminatedUnion(
   'command',
-  [rolloutCommandSchema, regionCommandSchema],
+  [rolloutCommandSchema, regionCommandSchema, freezeCommandSchema, startCommandSchema],
   `expected one of ${COMMANDS.join(', ')}`,
 );
 export type Command = z.output<typeof commandSchema>;
 
-/** Carries a command out on the record, once. One that does not apply changes nothing but the history, which says why. */
+/**
+ * Carries a command out on the record, once. One that does not apply changes nothing but the history, which says why.
+ *
+ * @param spec the service as the policy has it today, for a new attempt; undefined when it has it no more
+ */
 export function applyCommand(
   world: World,
   command: RolloutCommand & { id: string },
   nowMs: number,
+  spec?: Service,
 ): Transition {
   if (world.service.handled.includes(command.id)) return { world, actions: [] };
   const known = remember(world, command.id);
@@ -66,7 +94,7 @@ export function applyCommand(
     case 'undo':
       return takeBack(known, command, nowMs);
     case 'retry':
-      return retry(known, command, nowMs);
+      return retry(known, command, spec, nowMs);
   }
 }
 
@@ -77,7 +105,7 @@ export function remember(world: World, id: string): World {
 
 function promote(world: World, command: RolloutCommand, nowMs: number): Transition {
   const { rollout } = world;
-  if (command.full && (rollout.phase === 'Progressing' || rollout.phase === 'Paused')) {
+  if (command.full && isRollingOut(rollout)) {
     const full = note(
       { ...rollout, isFull: true },
       nowMs,
@@ -105,14 +133,16 @@ function promote(world: World, command: RolloutCommand, nowMs: number): Transiti
   });
 }
 
+const PROMOTED: ReadonlySet<TargetStatus> = new Set(['Promoting', 'Promoted', 'Settled']);
+
 function pause(world: World, command: RolloutCommand, nowMs: number): Transition {
   const { rollout } = world;
-  if (rollout.phase !== 'Progressing' && rollout.phase !== 'Paused') {
+  if (!isRollingOut(rollout)) {
     return refuse(world, nowMs, 'pause', `the rollout is ${rollout.phase}`);
   }
-  if (!hasPauseAhead(rollout))
-    return refuse(world, nowMs, 'pause', 'no gate or pause is left; abort takes it back');
-  const message = `${by(command)}: pause, from the next gate or pause on`;
+  const isLeft = Object.values(rollout.targets).some(({ status }) => !PROMOTED.has(status));
+  if (!isLeft) return refuse(world, nowMs, 'pause', 'nothing is left to hold; abort takes it back');
+  const message = `${by(command)}: pause`;
   return poke({
     ...world,
     rollout: note({ ...rollout, heldBy: command.actor }, nowMs, 'RolloutPaused', message),
@@ -128,6 +158,9 @@ function resume(world: World, command: RolloutCommand, nowMs: number): Transitio
 
 function takeBack(world: World, command: RolloutCommand, nowMs: number): Transition {
   const { rollout } = world;
+  if (command.command === 'undo' && rollout.undoes !== undefined && isRollingOut(rollout)) {
+    return refuse(world, nowMs, 'undo', `${rollout.tag} is the way back from ${rollout.undoes} already`);
+  }
   if (!canRollBack(world, nowMs)) {
     const why = rollout.phase === 'Healthy' ? 'its way back is closed' : `the rollout is ${rollout.phase}`;
     return refuse(world, nowMs, command.command, why);
@@ -144,8 +177,9 @@ export function canRetry({ phase, verification }: Rollout): boolean {
 }
 
 /** Lifts the quarantine of the digest and starts over, as a new attempt; also after a preflight that failed. */
-function retry(world: World, command: RolloutCommand, nowMs: number): Transition {
+function retry(world: World, command: RolloutCommand, spec: Service | undefined, nowMs: number): Transition {
   const { rollout, service } = world;
+  if (!spec) return refuse(world, nowMs, 'retry', `the policy has no service ${service.name} any more`);
   if (!canRetry(rollout)) {
     const why =
       rollout.phase === 'Rejected'
@@ -159,7 +193,8 @@ function retry(world: World, command: RolloutCommand, nowMs: number): Transition
   const { [rollout.digest]: _, ...quarantine } = service.quarantine;
   const again: Rollout = {
     ...note(rollout, nowMs, 'RolloutRetried', `${by(command)}: retry`),
-    ...freshCourse(rollout.spec, nowMs),
+    ...freshCourse(spec, nowMs),
+    spec,
     phase: 'Pending',
     message: 'to be tried again',
     attempt: rollout.attempt + 1,
@@ -185,6 +220,28 @@ export function refuse(world: World, nowMs: number, command: string, why: string
 function poke(world: World): Transition {
   const { callback } = world.rollout;
   return { world, actions: callback ? [{ do: 'poke', callback }] : [] };
+}
+
+/** Holds the service, or lets it go; `rollout` is the one that tells about it, if there is any. */
+export function applyFreeze(
+  { rollout, service }: { rollout: Rollout | undefined; service: ServiceState },
+  command: FreezeCommand & { id: string },
+  nowMs: number,
+): { rollout: Rollout | undefined; service: ServiceState; message: string } {
+  const isFreeze = command.command === 'freeze';
+  const known = { ...service, handled: [...service.handled.slice(-199), command.id] };
+  const tell = (reason: Reason, message: string, changed: ServiceState) => ({
+    rollout: rollout && note(rollout, nowMs, reason, message),
+    service: changed,
+    message,
+  });
+  if (isFreeze === (service.frozen !== undefined)) {
+    const why = service.frozen ? `${service.frozen.by} froze ${service.name} already` : 'it is not frozen';
+    return tell('CommandRefused', `${command.command} does not apply: ${why}`, known);
+  }
+  const frozen = isFreeze ? { by: command.actor, reason: command.reason, sinceMs: nowMs } : undefined;
+  const message = `${by(command)}: ${command.command} ${service.name}`;
+  return tell(isFreeze ? 'ServiceFrozen' : 'ServiceUnfrozen', message, { ...known, frozen });
 }
 
 /** Who gave the command, and why. */

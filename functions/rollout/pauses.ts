@@ -1,12 +1,18 @@
-import type { Judgement } from './judge.ts';
+import { holdOf } from './holds.ts';
+import type { Evidence, Judgement } from './judge.ts';
 import { stepAt } from './plan.ts';
 import { isRollingOut, note, type Position, type Rollout } from './record.ts';
+import { pauseFor } from './stages.ts';
 import { trouble } from './trouble.ts';
 import { isSame, say, stay, type Transition, update, type World } from './world.ts';
 
 export interface Looked {
   readonly position: Position;
   readonly judgement: Judgement | undefined;
+  /** What the judge keeps for its next look. */
+  readonly evidence?: Evidence | undefined;
+  /** With `onBurn: attribute`: who burns, when the verdict is Failed. */
+  readonly blamed?: 'canary' | 'everybody' | 'unsure' | undefined;
   readonly callback: string | undefined;
 }
 
@@ -37,23 +43,35 @@ export function endWave(world: World, wave: number): World {
     position: { wave: wave + 1, step: 0 },
     servingSinceMs: undefined,
     judgement: undefined,
+    evidence: undefined,
     pause: undefined,
     deaths: 0,
   });
 }
 
 /** One look of a waiting rollout: what the judge says is stored, and the gate opens or stays shut. */
-export function look(world: World, { position, judgement, callback }: Looked, nowMs: number): Transition {
+export function look(world: World, looked: Looked, nowMs: number): Transition {
   const { rollout } = world;
+  const { position, judgement, evidence, blamed, callback } = looked;
   if (!isSame(rollout.position, position) || !isRollingOut(rollout)) return stay(world);
-  const judged = recordJudgement({ ...rollout, callback }, judgement, nowMs);
-  if (judgement?.verdict === 'Failed') {
+  const judged = recordJudgement({ ...rollout, callback, evidence }, judgement, nowMs);
+  if (judgement?.verdict === 'Failed' && blamed !== 'everybody') {
     const message = `Halt ${rollout.service} wave ${position.wave + 1}: ${judgement.message}`;
     return trouble({ ...world, rollout: judged }, { kind: 'Judge', message }, nowMs);
   }
-  const paused = openPause(judged, nowMs);
+  const seen =
+    judgement?.verdict === 'Failed' ? freeze(judged, 'the judge', judgement.message, nowMs) : judged;
+  const paused = { ...world, rollout: openPause(seen, nowMs) };
   if (!passes(paused, nowMs)) return stay({ ...world, rollout: waitAt(paused, nowMs) });
-  return stay(advance({ ...world, rollout: { ...paused, phase: 'Progressing' } }, position, nowMs));
+  const going: Rollout = { ...paused.rollout, phase: 'Progressing' };
+  return stay(advance({ ...world, rollout: going }, position, nowMs));
+}
+
+/** Everybody burns: to take the canary back would mend nothing, and to go on would hide what does. A person decides. */
+export function freeze(rollout: Rollout, by: string, why: string, nowMs: number): Rollout {
+  if (rollout.heldBy !== undefined) return rollout;
+  const message = `Frozen by ${by}, as stable burns no less than the canary: ${why}`;
+  return say({ ...rollout, heldBy: by, phase: 'Paused' }, nowMs, 'RolloutPaused', message);
 }
 
 function recordJudgement(rollout: Rollout, judgement: Judgement | undefined, nowMs: number): Rollout {
@@ -73,26 +91,24 @@ function openPause(rollout: Rollout, nowMs: number): Rollout {
 }
 
 /** Whether a pause that is open lets the rollout go on. Before the canary serves there is nothing to judge. */
-function passes(rollout: Rollout, nowMs: number): boolean {
-  const { pause, heldBy, isFull, judgement, spec, servingSinceMs } = rollout;
-  if (heldBy !== undefined) return false;
+function passes(world: World, nowMs: number): boolean {
+  const { pause, isFull, judgement, spec, servingSinceMs } = world.rollout;
+  if (holdOf(world, nowMs) !== undefined) return false;
   if (isFull || pause?.promotedBy) return true;
   if (pause?.untilMs === undefined || nowMs < pause.untilMs) return false;
   return spec.judge === 'off' || servingSinceMs === undefined || judgement?.verdict === 'Successful';
 }
 
-/** Waiting for time is progress; waiting for a person is `Paused`. */
-function waitAt(rollout: Rollout, nowMs: number): Rollout {
-  const why = personNeeded(rollout, nowMs);
+/** Waiting for time is progress; waiting for a person, or for a window to open, is `Paused`. */
+function waitAt(world: World, nowMs: number): Rollout {
+  const { rollout } = world;
+  const why = holdOf(world, nowMs) ?? personNeeded(rollout, nowMs);
   if (why === undefined) return { ...rollout, phase: 'Progressing' };
-  const message = `Paused at ${rollout.pause?.gate}: ${why}`;
-  if (rollout.phase === 'Paused' && rollout.message === message) return rollout;
-  return say({ ...rollout, phase: 'Paused' }, nowMs, 'CanaryPauseStep', message);
+  return pauseFor(rollout, `Paused at ${rollout.pause?.gate}: ${why}`, nowMs);
 }
 
 function personNeeded(rollout: Rollout, nowMs: number): string | undefined {
-  const { heldBy, pause, judgement } = rollout;
-  if (heldBy !== undefined) return `held by ${heldBy}, waiting for resume`;
+  const { pause, judgement } = rollout;
   if (pause?.untilMs === undefined) return 'waiting for promote';
   if (!isExtensionOver(rollout, nowMs)) return undefined;
   return `${judgement?.verdict ?? 'no verdict'} for too long, waiting for promote or abort`;

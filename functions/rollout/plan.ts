@@ -37,16 +37,6 @@ export function stepAt({ strategy }: Service, { step }: Position): Step | undefi
   return strategy.steps[step];
 }
 
-/** Whether a gate or pause is still to come, or open now: where `pause` can hold the rollout. */
-export function hasPauseAhead({ spec, position, isFull, targets }: Rollout): boolean {
-  if (isFull || isFirst(targets)) return false;
-  const { waves, steps } = spec.strategy;
-  const isPause = (step: Step) => 'pause' in step;
-  return (
-    steps.slice(position.step).some(isPause) || (position.wave + 1 < waves.length && steps.some(isPause))
-  );
-}
-
 /** Seconds between two calls of an activity that answered `again`: short deadlines are watched closely. */
 export function pollSeconds({ strategy }: Pick<Service, 'strategy'>): number {
   return Math.min(5, Math.max(0.2, strategy.progressDeadline / 100));

@@ -249,6 +249,10 @@ const serviceSchema = z
     judge: judge.prefault({}),
     slo: slo.default({ availability: 99 }),
     windows: z.array(window).default([]),
+    commandsTopic: text.default('rollout-commands').meta({
+      description:
+        'Commands for this service count only from this topic: who may publish there may give them.',
+    }),
   })
   .transform(service => ({
     ...service,

@@ -1,7 +1,7 @@
 import { SlipwayError } from '../errors.ts';
 import type { Verdict as ImageVerdict } from '../image/verify.ts';
 import type { Serving } from '../targets/target.ts';
-import type { Judgement } from './judge.ts';
+import type { Evidence, Judgement } from './judge.ts';
 import type { Service } from './policy.ts';
 
 /** The rollout's document in the store: the one truth. Times are milliseconds since the Unix epoch. */
@@ -12,6 +12,8 @@ export interface Rollout {
   readonly image: string;
   readonly digest: string;
   readonly tag: string;
+  /** Who asked for it by command; undefined for a push. */
+  readonly startedBy: string | undefined;
   /** When the push was published; decides which of two pushes is newer. */
   readonly publishedMs: number;
   readonly createdMs: number;
@@ -27,7 +29,7 @@ export interface Rollout {
   readonly spec: Service;
   readonly owner: Owner | undefined;
   /** The newest execution that was asked for; it becomes the owner when it begins. */
-  readonly launch: Owner | undefined;
+  readonly launch: Launch | undefined;
   /** Executions that ended without a word. */
   readonly deaths: number;
   readonly position: Position;
@@ -37,11 +39,15 @@ export interface Rollout {
   readonly heldBy: string | undefined;
   /** Set by `promote --full`: gates and pauses no longer wait. */
   readonly isFull: boolean;
+  /** The rollout that this attempt replaces, in a hurry: what it serves hurts users, or a person took it back. */
+  readonly undoes: string | undefined;
   /** When the canary of the present wave first got traffic. */
   readonly servingSinceMs: number | undefined;
   readonly callback: string | undefined;
   readonly verification: ImageVerdict | undefined;
   readonly judgement: Judgement | undefined;
+  /** What the judge keeps of the present wave from look to look. */
+  readonly evidence: Evidence | undefined;
   readonly cause: Cause | undefined;
   /** Until then an SLO alert still rolls a Healthy rollout back. */
   readonly windowEndsMs: number | undefined;
@@ -61,6 +67,14 @@ export const PHASES = [
 export type Phase = (typeof PHASES)[number];
 
 export type WorkflowKind = 'rollout' | 'rollback';
+
+/** Claimed before the execution is asked for, so that of a hundred who notice one asks. */
+export interface Launch {
+  readonly kind: WorkflowKind;
+  /** undefined until its name is known. */
+  readonly execution: string | undefined;
+  readonly sinceMs: number;
+}
 
 export interface Owner {
   readonly kind: WorkflowKind;
@@ -142,6 +156,7 @@ export type Reason =
   | 'RolloutPaused'
   | 'RolloutResumed'
   | 'RolloutPromoted'
+  | 'RolloutUndone'
   | 'RolloutRetried'
   | 'RolloutStepCompleted'
   | 'RollingBack'
@@ -157,12 +172,15 @@ export type Reason =
   | 'AnalysisRunFailed'
   | 'AnalysisRunError'
   | 'AlertRecorded'
+  | 'AlertClosed'
   | 'MessageLost'
   | 'PreflightWaiting'
   | 'PreflightPassed'
   | 'RegionDrained'
   | 'RegionKept'
   | 'RegionUndrained'
+  | 'ServiceFrozen'
+  | 'ServiceUnfrozen'
   | 'CommandRefused';
 
 export interface HistoryEntry {
@@ -172,6 +190,8 @@ export interface HistoryEntry {
   readonly reason: Reason;
   readonly message: string;
   readonly target?: string | undefined;
+  /** Monitoring's id of the incident that it tells of. */
+  readonly incident?: string | undefined;
 }
 
 /** What the rollouts of one service share. */
@@ -183,6 +203,11 @@ export interface ServiceState {
   readonly waiting: string | undefined;
   /** The newest Healthy rollout. */
   readonly healthy: string | undefined;
+  /** Those that were Healthy before it and would be the way back from it, newest last. */
+  readonly earlier: readonly string[];
+  /** When the last rollback that an alert began was over. */
+  readonly restoredMs: number | undefined;
+  readonly frozen: Frozen | undefined;
   readonly newestPublishedMs: number;
   /** Digest → why no push may start it. */
   readonly quarantine: Readonly<
@@ -194,6 +219,13 @@ export interface ServiceState {
   readonly drained: Readonly<Record<string, Drained>>;
   /** Incident id → what Monitoring said about it in the last 24 h. */
   readonly incidents: Readonly<Record<string, Incident>>;
+}
+
+/** Nothing of the service starts or advances. */
+export interface Frozen {
+  readonly by: string;
+  readonly reason: string | undefined;
+  readonly sinceMs: number;
 }
 
 export interface Drained {
@@ -218,6 +250,9 @@ export function newServiceState(name: string): ServiceState {
     active: undefined,
     waiting: undefined,
     healthy: undefined,
+    earlier: [],
+    restoredMs: undefined,
+    frozen: undefined,
     newestPublishedMs: 0,
     quarantine: {},
     handled: [],
@@ -251,9 +286,24 @@ export function note(
   message: string,
   target?: string,
 ): Rollout {
+  return append(rollout, nowMs, { reason, message, ...(target ? { target } : {}) });
+}
+
+/** Appends what Monitoring says about an incident. */
+export function noteIncident(
+  rollout: Rollout,
+  nowMs: number,
+  reason: 'AlertRecorded' | 'AlertClosed',
+  message: string,
+  incident: string,
+): Rollout {
+  return append(rollout, nowMs, { reason, message, incident });
+}
+
+function append(rollout: Rollout, nowMs: number, told: Omit<HistoryEntry, 'sequence' | 'atMs'>): Rollout {
   const sequence = (rollout.history.at(-1)?.sequence ?? 0) + 1;
-  const kept = message.slice(0, MAX_MESSAGE_LENGTH);
-  const entry: HistoryEntry = { sequence, atMs: nowMs, reason, message: kept, ...(target ? { target } : {}) };
+  const message = told.message.slice(0, MAX_MESSAGE_LENGTH);
+  const entry: HistoryEntry = { sequence, atMs: nowMs, ...told, message };
   return { ...rollout, updatedMs: nowMs, history: [...rollout.history.slice(-299), entry] };
 }
 

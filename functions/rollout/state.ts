@@ -1,11 +1,18 @@
 import { advance, endWave, type Looked, look } from './pauses.ts';
-import { type Cause, isRollingOut, note, type Position, type WorkflowKind, withTarget } from './record.ts';
+import {
+  type Cause,
+  isRollingOut,
+  note,
+  type Position,
+  type ServiceState,
+  type WorkflowKind,
+  withTarget,
+} from './record.ts';
 import { type Armed, arm, type Progressed, progress, type Starting, start } from './stages.ts';
 import { finishRollback, giveUpOn, isSettled, loseExecution, trouble } from './trouble.ts';
 import { end, say, stay, type Transition, update, type World } from './world.ts';
 
 export type RolloutEvent =
-  | { readonly type: 'launched'; readonly workflow: WorkflowKind; readonly execution: string }
   | { readonly type: 'begun'; readonly workflow: WorkflowKind; readonly execution: string }
   | ({ readonly type: 'armed' } & Armed)
   | ({ readonly type: 'starting' } & Starting)
@@ -29,10 +36,6 @@ export type RolloutEvent =
  */
 export function transition(world: World, event: RolloutEvent, nowMs: number): Transition {
   switch (event.type) {
-    case 'launched':
-      return stay(
-        update(world, { launch: { kind: event.workflow, execution: event.execution, sinceMs: nowMs } }),
-      );
     case 'begun':
       return begin(world, event.workflow, event.execution, nowMs);
     case 'armed':
@@ -98,13 +101,31 @@ function complete(world: World, nowMs: number): Transition {
   const { rollout, service } = world;
   if (!isRollingOut(rollout)) return stay(world);
   const message = `Promotion completed! ${rollout.tag} serves on every target`;
+  // The way back from what replaced a bad digest would lead to that digest.
+  const isReplacement = rollout.undoes !== undefined;
+  const windowMs = isReplacement ? 0 : rollout.spec.strategy.rollbackWindow * 1000;
   return end(
     {
       rollout: say(rollout, nowMs, 'RolloutCompleted', message),
-      service: { ...service, healthy: rollout.id },
+      service: {
+        ...withHealthy(service, rollout.id),
+        restoredMs: isReplacement ? nowMs : undefined,
+      },
     },
-    { phase: 'Healthy', windowEndsMs: nowMs + rollout.spec.strategy.rollbackWindow * 1000 },
+    { phase: 'Healthy', windowEndsMs: nowMs + windowMs },
   );
+}
+
+const KEPT_WAYS_BACK = 5;
+
+function withHealthy(service: ServiceState, id: string): ServiceState {
+  const { healthy } = service;
+  const earlier = [...service.earlier, ...(healthy === undefined ? [] : [healthy])];
+  return {
+    ...service,
+    healthy: id,
+    earlier: earlier.filter(one => one !== id).slice(-KEPT_WAYS_BACK),
+  };
 }
 
 function settle(world: World, target: string, message: string, nowMs: number): World {

@@ -1,4 +1,4 @@
-import { type Cause, type CauseKind, type Rollout, withTarget } from './record.ts';
+import { type Cause, type CauseKind, type Rollout, type ServiceState, withTarget } from './record.ts';
 import { type Action, end, say, stay, type Transition, update, type World } from './world.ts';
 
 /**
@@ -102,11 +102,18 @@ export function finishRollback(world: World, nowMs: number): Transition {
   const quarantine = QUARANTINES.has(kind)
     ? { ...service.quarantine, [rollout.digest]: against }
     : service.quarantine;
-  const healthy = service.healthy === rollout.id ? undefined : service.healthy;
+  const restoredMs = kind === 'Alert' ? nowMs : service.restoredMs;
+  const after = { ...withoutHealthy(service, rollout.id), quarantine, restoredMs };
   return end(
-    { rollout: say(rollout, nowMs, 'RolledBack', message), service: { ...service, healthy, quarantine } },
+    { rollout: say(rollout, nowMs, 'RolledBack', message), service: after },
     { phase: kind === 'Superseded' ? 'Superseded' : 'Degraded' },
   );
+}
+
+/** What was Healthy before serves again. */
+function withoutHealthy(service: ServiceState, id: string): ServiceState {
+  if (service.healthy !== id) return service;
+  return { ...service, healthy: service.earlier.at(-1), earlier: service.earlier.slice(0, -1) };
 }
 
 /**

@@ -1,6 +1,8 @@
+import { holdOf } from './holds.ts';
 import {
   type HistoryEntry,
   isFinal,
+  type Launch,
   note,
   type Position,
   type Rollout,
@@ -16,7 +18,7 @@ export interface World {
 
 /** What is to be done after the new world was stored. Each may be repeated without harm. */
 export type Action =
-  /** See to it that a rollout which is due has an execution, {@link dueWorkflow}. */
+  /** See to it that a rollout which is due has an execution, {@link claimLaunch}. */
   | { readonly do: 'ensure'; readonly rollout: string }
   /** Wake the execution that waits at this callback; it reads the record itself. */
   | { readonly do: 'poke'; readonly callback: string };
@@ -49,12 +51,43 @@ export function isSame(a: Position, b: Position): boolean {
   return a.wave === b.wave && a.step === b.step;
 }
 
-/** The workflow that should have an execution now and has none. */
-export function dueWorkflow({ rollout, service }: World): WorkflowKind | undefined {
-  if (rollout.owner || rollout.launch) return undefined;
+/** Whoever claimed a launch and has said nothing for so long is gone. */
+const CLAIM_MS = 5000;
+
+export interface Claim {
+  readonly world: World;
+  /** The workflow that the caller has to start, once the world is stored. */
+  readonly workflow: WorkflowKind | undefined;
+}
+
+/** A rollout that should have an execution now and has none gets it from the first who notices, unless it is held. */
+export function claimLaunch(world: World, nowMs: number): Claim {
+  const kind = dueWorkflow(world, nowMs);
+  if (!kind) return { world, workflow: undefined };
+  const hold = world.rollout.phase === 'Pending' ? holdOf(world, nowMs) : undefined;
+  if (hold === undefined) {
+    const launch = { kind, execution: undefined, sinceMs: nowMs };
+    return { world: update(world, { launch }), workflow: kind };
+  }
+  const message = `waits: ${hold}`;
+  const { rollout } = world;
+  const isKnown = rollout.message === message;
+  return {
+    world: isKnown ? world : { ...world, rollout: say(rollout, nowMs, 'RolloutQueued', message) },
+    workflow: undefined,
+  };
+}
+
+function dueWorkflow({ rollout, service }: World, nowMs: number): WorkflowKind | undefined {
+  if (rollout.owner || isLaunching(rollout.launch, nowMs)) return undefined;
   if (rollout.phase === 'RollingBack') return 'rollback';
   const isTurn = service.active === rollout.id;
   return isTurn && !isFinal(rollout) ? 'rollout' : undefined;
+}
+
+function isLaunching(launch: Launch | undefined, nowMs: number): boolean {
+  if (!launch) return false;
+  return launch.execution !== undefined || nowMs - launch.sinceMs < CLAIM_MS;
 }
 
 /** The rollout needs the service no longer: if it had it, the one that waits gets its turn. */

@@ -18,7 +18,11 @@ import { EXAMPLE_SERVICE, PROJECT } from '../names.ts';
 import { demoPolicy } from './policy.ts';
 import type { View } from './view.ts';
 
-export const SLO = { availability: 99.5, burnRate: 10, windowSeconds: 10 } as const;
+export const SLO = {
+  availability: 99.5,
+  latency: { thresholdMs: 500, target: 95 },
+  windowSeconds: 10,
+} as const;
 
 /** Requests per second that users send, steadily, from beginning to end. */
 const LOAD_BALANCER_RATE = 240;

@@ -52,7 +52,7 @@ export async function buildImage(options: BuildOptions): Promise<BuiltImage> {
   for (const platform of options.platforms) {
     images.push(await buildPlatform(options, platform, app, revision));
   }
-  const attestations = options.attestation ? images.map(attestationFor) : [];
+  const attestations = options.attestation ? images.map(image => attestationFor(image)) : [];
   const manifests = [...images, ...attestations.map(({ manifest }) => manifest)];
   const index = part(INDEX_TYPE, {
     schemaVersion: 2,

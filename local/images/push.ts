@@ -1,12 +1,15 @@
 import { digestOf } from '../../functions/image/digest.ts';
 import { INDEX_TYPES, MANIFEST_TYPES } from '../../functions/image/documents.ts';
-import type { BuiltImage, BuiltPart } from './build.ts';
+import type { BuiltImage, BuiltManifest, BuiltPart } from './build.ts';
 
-export interface Destination {
+export interface Repository {
   /** Base URL of the registry: `http://127.0.0.1:5000`. */
   readonly endpoint: string;
   /** `acme/apps/hello` */
   readonly repository: string;
+}
+
+export interface Destination extends Repository {
   readonly tag: string;
 }
 
@@ -33,6 +36,16 @@ export async function pushImage(image: BuiltImage, destination: Destination): Pr
   return { digest: image.digest, uploaded: sent.filter(Boolean).length };
 }
 
+/** Pushes one manifest with its blobs, by tag or by its digest. */
+export async function pushManifest(
+  manifest: BuiltManifest,
+  reference: string,
+  destination: Repository,
+): Promise<void> {
+  for (const blob of [manifest.config, ...manifest.layers]) await pushBlob(blob, destination);
+  await putManifest(manifest, reference, destination);
+}
+
 /**
  * Gives what is behind a tag or digest another tag.
  *
@@ -51,7 +64,7 @@ export async function retag(destination: Destination, reference: string): Promis
 }
 
 /** True when it had to be sent. */
-async function pushBlob(blob: BuiltPart, destination: Destination): Promise<boolean> {
+async function pushBlob(blob: BuiltPart, destination: Repository): Promise<boolean> {
   const there = await send('HEAD', `${base(destination)}/blobs/${blob.digest}`);
   if (there.status === 200) return false;
   const started = await send('POST', `${base(destination)}/blobs/uploads/`);
@@ -66,7 +79,7 @@ async function pushBlob(blob: BuiltPart, destination: Destination): Promise<bool
   return true;
 }
 
-async function putManifest(manifest: BuiltPart, reference: string, destination: Destination): Promise<void> {
+async function putManifest(manifest: BuiltPart, reference: string, destination: Repository): Promise<void> {
   const response = await send('PUT', `${base(destination)}/manifests/${reference}`, {
     headers: { 'content-type': manifest.mediaType },
     body: new Uint8Array(manifest.bytes),
@@ -74,7 +87,7 @@ async function putManifest(manifest: BuiltPart, reference: string, destination: 
   await expect(response, [201], `push manifest ${reference}`);
 }
 
-function base({ endpoint, repository }: Destination): string {
+function base({ endpoint, repository }: Repository): string {
   return `${endpoint.replace(/\/$/, '')}/v2/${repository}`;
 }
 

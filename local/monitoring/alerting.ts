@@ -7,11 +7,13 @@ import type { Condition, Policy } from './resources.ts';
 const DEFAULT_AUTO_CLOSE_MS = 7 * 86_400_000;
 
 interface ConditionState {
-  /** Since when every reading violated the threshold; undefined when the last one did not. */
-  violatedSinceMs: number | undefined;
-  isMet: boolean;
+  /** Since when each series has violated the threshold at every reading, by its key. */
+  violatedSinceMs: ReadonlyMap<string, number>;
+  /** The readings that meet the condition: violations that lasted as long as they must, of as many series as must. */
+  met: readonly Reading[];
   /** Undefined before the first data. */
   reading: Reading | undefined;
+  /** When it last had data. */
   readMs: number;
 }
 
@@ -41,38 +43,50 @@ export class PolicyWatch {
     this.#conditions.clear();
   }
 
-  /** Returns the incident that was opened or closed by what is known now. */
+  /**
+   * Returns the incident that was opened or closed by what is known now. Conditions without data stay what they were,
+   * until `autoClose`: that keeps an incident open, but opens none.
+   */
   evaluate(data: ConditionData): Incident | undefined {
     const { conditions, combiner, enabled } = this.#policy;
-    const named = conditions.filter(isNamed);
-    const met = named.filter(condition => this.#isMet(condition, data));
-    const isMet = enabled && (combiner === 'AND' ? met.length === named.length : met.length > 0);
-    if (isMet && !this.#open) return this.#opened(met[0], data.nowMs);
-    if (!isMet && this.#open) return this.#closed(this.#open, data.nowMs);
-    return undefined;
+    const watched = conditions.filter(isNamed).map(condition => ({
+      condition,
+      state: this.#read(condition, data),
+    }));
+    const states = watched.map(({ state }) => state);
+    if (this.#open) {
+      return enabled && areMet(combiner, states) ? undefined : this.#closed(this.#open, data.nowMs);
+    }
+    const current = states.map(state => (state.readMs === data.nowMs ? state : { ...state, met: [] }));
+    if (!enabled || !areMet(combiner, current)) return undefined;
+    const first = watched.find((_, index) => (current[index]?.met.length ?? 0) > 0);
+    return first && this.#opened(first.condition, first.state, data.nowMs);
   }
 
-  #isMet(condition: Condition, data: ConditionData): boolean {
+  #read(condition: Condition, data: ConditionData): ConditionState {
     const state = this.#stateOf(condition);
     const threshold = condition.conditionThreshold;
     const readings = readCondition(condition, data);
-    const violations = readings.filter(({ value }) => isViolation(value, threshold));
     if (readings.length === 0) {
-      if (data.nowMs - state.readMs >= this.#autoCloseMs()) state.isMet = false;
-      return state.isMet;
+      if (data.nowMs - state.readMs >= this.#autoCloseMs()) state.met = [];
+      return state;
     }
+    const violations = readings.filter(({ value }) => isViolation(value, threshold));
+    const sinceMs = (reading: Reading) => state.violatedSinceMs.get(keyOf(reading)) ?? data.nowMs;
+    const lasting = violations.filter(
+      reading => data.nowMs - sinceMs(reading) >= millisOf(threshold.duration),
+    );
+    state.met = lasting.length >= (threshold.trigger?.count ?? 1) ? lasting : [];
+    state.violatedSinceMs = new Map(violations.map(reading => [keyOf(reading), sinceMs(reading)]));
     state.reading = violations[0] ?? readings[0];
     state.readMs = data.nowMs;
-    const isViolated = violations.length >= (threshold.trigger?.count ?? 1);
-    state.violatedSinceMs = isViolated ? (state.violatedSinceMs ?? data.nowMs) : undefined;
-    state.isMet = isViolated && data.nowMs - (state.violatedSinceMs ?? 0) >= millisOf(threshold.duration);
-    return state.isMet;
+    return state;
   }
 
   #stateOf({ name }: Condition): ConditionState {
     const known = this.#conditions.get(name);
     if (known) return known;
-    const state = { violatedSinceMs: undefined, isMet: false, reading: undefined, readMs: 0 };
+    const state: ConditionState = { violatedSinceMs: new Map(), met: [], reading: undefined, readMs: 0 };
     this.#conditions.set(name, state);
     return state;
   }
@@ -82,16 +96,16 @@ export class PolicyWatch {
     return autoClose === undefined ? DEFAULT_AUTO_CLOSE_MS : millisOf(autoClose);
   }
 
-  #opened(condition: Condition | undefined, nowMs: number): Incident | undefined {
-    const reading = condition && this.#stateOf(condition).reading;
-    if (!condition || !reading) return undefined;
+  #opened(condition: Condition, { met, reading }: ConditionState, nowMs: number): Incident | undefined {
+    const about = met[0] ?? reading;
+    if (!about) return undefined;
     this.#open = {
       id: this.#newIncidentId(),
       policy: this.#policy,
       condition,
       openedMs: nowMs,
       closedMs: undefined,
-      reading,
+      reading: about,
     };
     return this.#open;
   }
@@ -102,6 +116,23 @@ export class PolicyWatch {
     incident.reading = this.#conditions.get(incident.condition.name)?.reading ?? incident.reading;
     return incident;
   }
+}
+
+function areMet(combiner: Policy['combiner'], states: readonly ConditionState[]): boolean {
+  switch (combiner) {
+    case 'OR':
+      return states.some(({ met }) => met.length > 0);
+    case 'AND':
+      return states.every(({ met }) => met.length > 0);
+    case 'AND_WITH_MATCHING_RESOURCE': {
+      const [first = [], ...others] = states.map(({ met }) => met.map(({ resource }) => resource));
+      return first.some(resource => others.every(resources => resources.includes(resource)));
+    }
+  }
+}
+
+function keyOf({ series }: Reading): string {
+  return series ? JSON.stringify([series.metric, series.resource]) : '';
 }
 
 /** Conditions get their names when the policy is stored. */

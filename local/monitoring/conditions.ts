@@ -12,6 +12,8 @@ export interface Reading {
   readonly value: number;
   /** Undefined for an SLO, which is about no single series. */
   readonly series: SeriesId | undefined;
+  /** What two conditions have in common when they are about the same resource: type and labels, or the SLO's service. */
+  readonly resource: string;
 }
 
 export interface ConditionData {
@@ -21,6 +23,9 @@ export interface ConditionData {
   readonly nowMs: number;
   readonly samplePeriodMs: number;
 }
+
+/** https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies#aggregation */
+const MAX_ALIGNMENT_MS = 25 * 3_600_000;
 
 /** Refuses what {@link readCondition} could not read. */
 export function checkThreshold(
@@ -38,6 +43,9 @@ export function checkThreshold(
     throw new ApiError('INVALID_ARGUMENT', `A condition on an SLO takes no aggregations: ${filter}`);
   }
   const { metricType } = parseSeriesFilter(filter);
+  if (millisOf(aggregations[0]?.alignmentPeriod ?? '0s') > MAX_ALIGNMENT_MS) {
+    throw new ApiError('INVALID_ARGUMENT', 'The alignment period of a condition must be at most 25 hours.');
+  }
   const aggregation = aggregations[0] && parseAggregation(aggregations[0], samplePeriodMs);
   if (!aggregation) {
     throw new ApiError(
@@ -68,30 +76,18 @@ export function readCondition(
     if (!slo) return [];
     const window = { afterMs: untilMs - selector.lookbackMs, untilMs };
     const value = burnRate(slo, countRequests(slo, data.traffic, window));
-    return value === undefined ? [] : [{ value, series: undefined }];
+    const resource = slo.name.replace(/\/serviceLevelObjectives\/.*$/, '');
+    return value === undefined ? [] : [{ value, series: undefined, resource }];
   }
   const aggregation = aggregations[0] && parseAggregation(aggregations[0], data.samplePeriodMs);
   if (!aggregation) return [];
   const startMs = untilMs - aggregation.alignmentPeriodMs;
   const query = { project: data.project, filter, startMs, endMs: untilMs, aggregation };
   return queryTimeSeries(data.traffic, query, data.nowMs).flatMap(({ points, ...series }) =>
-    points[0] ? [{ value: numberIn(points[0]), series }] : [],
+    points[0] ? [{ value: numberIn(points[0]), series, resource: JSON.stringify(series.resource) }] : [],
   );
 }
 
 export function isViolation(value: number, { comparison, thresholdValue }: Threshold): boolean {
-  switch (comparison) {
-    case 'COMPARISON_GT':
-      return value > thresholdValue;
-    case 'COMPARISON_GE':
-      return value >= thresholdValue;
-    case 'COMPARISON_LT':
-      return value < thresholdValue;
-    case 'COMPARISON_LE':
-      return value <= thresholdValue;
-    case 'COMPARISON_EQ':
-      return value === thresholdValue;
-    case 'COMPARISON_NE':
-      return value !== thresholdValue;
-  }
+  return comparison === 'COMPARISON_GT' ? value > thresholdValue : value < thresholdValue;
 }

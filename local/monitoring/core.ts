@@ -1,11 +1,12 @@
 import type { Clock } from '../clock.ts';
 import type { ServedRequest } from '../dataplane/dataplane.ts';
-import { ApiError } from '../http.ts';
+import { ApiError, type HttpReply } from '../http.ts';
 import { PolicyWatch } from './alerting.ts';
 import { Collection } from './collection.ts';
 import { checkThreshold } from './conditions.ts';
 import { type Incident, testNotification } from './incidents.ts';
 import { Notifier, type Publish } from './notifier.ts';
+import { type PrometheusQuery, queryPrometheus } from './prometheus.ts';
 import { parseQuery, queryTimeSeries } from './query.ts';
 import {
   channelSchema,
@@ -74,6 +75,11 @@ export class MonitoringCore {
       parseQuery(project, query, this.samplePeriodMs),
       this.#clock.nowMs(),
     );
+  }
+
+  /** PromQL, with Prometheus's own answers and errors. */
+  queryPrometheus(query: PrometheusQuery): HttpReply {
+    return queryPrometheus(this.#traffic, query, this.#clock.nowMs());
   }
 
   /** Of all policies, oldest first, open and closed. */

@@ -4,6 +4,7 @@ import { pageOf } from '../paging.ts';
 import { readBody } from '../proto-json.ts';
 import type { Collection } from './collection.ts';
 import type { MonitoringCore } from './core.ts';
+import { parsePrometheusRequest } from './prometheus.ts';
 import { joinPoints, splitByPoints } from './query.ts';
 import { type TimeSeries, timeSeriesJson } from './time-series.ts';
 
@@ -22,10 +23,15 @@ interface Kind {
   delete(name: string, query: URLSearchParams): void;
 }
 
-/** The part of the Cloud Monitoring v3 REST API that rollouts need, https://cloud.google.com/monitoring/api/ref_v3/rest. */
+/**
+ * The part of the Cloud Monitoring v3 REST API that rollouts need, https://cloud.google.com/monitoring/api/ref_v3/rest, and
+ * of its Prometheus API.
+ */
 export function monitoringApi(core: MonitoringCore): HttpHandler {
   const kinds = kindsOf(core);
   return googleApi(request => {
+    const promql = parsePrometheusRequest(request);
+    if (promql) return core.queryPrometheus(promql);
     const path = decodeURIComponent(request.path).replace(/^\/v3\//, '');
     const project = /^projects\/([^/]+)\/timeSeries$/.exec(path)?.[1];
     if (project !== undefined && request.method === 'GET')

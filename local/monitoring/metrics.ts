@@ -3,7 +3,7 @@ import type { ServedBy } from '../dataplane/dataplane.ts';
 import type { Labels, SeriesId, TimeSeries, ValueType } from './time-series.ts';
 
 export interface MetricDescriptor {
-  readonly resource: 'cloud_run_revision' | 'https_lb_rule';
+  readonly resource: 'cloud_run_revision' | 'https_lb_rule' | 'prometheus_target';
   readonly valueType: ValueType;
   readonly unit: string;
 }
@@ -25,6 +25,17 @@ export const METRICS: ReadonlyMap<string, MetricDescriptor> = new Map<string, Me
   ],
 ]);
 
+/**
+ * What containers in a cluster would count of themselves with any Prometheus library. Managed Prometheus keeps its metrics
+ * under such types, but here they can be asked for in PromQL alone.
+ */
+export const APPLICATION_METRICS: ReadonlyMap<string, MetricDescriptor> = new Map<string, MetricDescriptor>([
+  [
+    'prometheus.googleapis.com/http_requests_total/counter',
+    { resource: 'prometheus_target', valueType: 'INT64', unit: '1' },
+  ],
+]);
+
 /** A series of this metric before its first point; undefined for a metric that nobody writes. */
 export function emptySeries(type: string): TimeSeries | undefined {
   const descriptor = METRICS.get(type);
@@ -40,7 +51,37 @@ export function emptySeries(type: string): TimeSeries | undefined {
   };
 }
 
-export function resourceOf(by: ServedBy): SeriesId['resource'] {
+/** Whatever counts a request, and the labels it gives the request itself. */
+export interface Observer {
+  readonly resource: SeriesId['resource'];
+  readonly metricLabels: Labels;
+}
+
+export function observersOf(by: ServedBy, status: number): Observer[] {
+  const observer = { resource: resourceOf(by), metricLabels: responseLabels(by, status) };
+  return by.kind === 'cloudRun' ? [observer] : [observer, applicationOf(by, status)];
+}
+
+/** As a PodMonitoring resource has it that takes `deployment` over from the pods. */
+function applicationOf(by: ServedBy & { kind: 'gke' }, status: number): Observer {
+  const { project, location, cluster, namespace, service, port } = by;
+  return {
+    resource: {
+      type: 'prometheus_target',
+      labels: {
+        project_id: project,
+        location,
+        cluster,
+        namespace,
+        job: service,
+        instance: `${service}:${port}`,
+      },
+    },
+    metricLabels: { deployment: service, code: String(status) },
+  };
+}
+
+function resourceOf(by: ServedBy): SeriesId['resource'] {
   if (by.kind === 'cloudRun') {
     return {
       type: 'cloud_run_revision',
@@ -71,7 +112,7 @@ export function resourceOf(by: ServedBy): SeriesId['resource'] {
 }
 
 /** Cloud Run says `5xx`, the load balancer `500`. */
-export function responseLabels(by: ServedBy, status: number): Labels {
+function responseLabels(by: ServedBy, status: number): Labels {
   const hundreds = Math.floor(status / 100);
   return {
     response_code: String(status),

@@ -79,15 +79,11 @@ export const sloSchema = z
 
 export type Slo = Named<z.output<typeof sloSchema>>;
 
-export const COMPARISONS = [
-  '',
-  'COMPARISON_GT',
-  'COMPARISON_GE',
-  'COMPARISON_LT',
-  'COMPARISON_LE',
-  'COMPARISON_EQ',
-  'COMPARISON_NE',
-] as const;
+/** The API has names for six comparisons and takes these two in conditions. */
+const COMPARISONS = ['', 'COMPARISON_GT', '', 'COMPARISON_LT'] as const;
+
+const HALF_HOUR_MS = 1_800_000;
+const WEEK_MS = 7 * 86_400_000;
 
 const thresholdSchema = z.strictObject(
   {
@@ -114,7 +110,7 @@ const conditionSchema = z.looseObject({
 
 export const policySchema = z.looseObject({
   displayName: z.string().min(1),
-  combiner: protoEnum(['', 'AND', 'OR']).default('OR'),
+  combiner: protoEnum(['', 'AND', 'OR', 'AND_WITH_MATCHING_RESOURCE']).default('OR'),
   conditions: z.array(conditionSchema).min(1).max(6),
   enabled: z.boolean().default(true),
   notificationChannels: z.array(z.string()).default([]),
@@ -131,8 +127,19 @@ export const policySchema = z.looseObject({
     .optional(),
   alertStrategy: z
     .looseObject({
-      autoClose: duration.optional(),
-      notificationPrompts: z.array(protoEnum(['', 'OPENED', '', 'CLOSED'])).default([]),
+      autoClose: duration
+        .refine(
+          text => millisOf(text) >= HALF_HOUR_MS && millisOf(text) <= WEEK_MS,
+          'expected 30 minutes to 7 days',
+        )
+        .optional(),
+      notificationPrompts: z
+        .array(protoEnum(['', 'OPENED', '', 'CLOSED']))
+        .refine(
+          prompts => prompts.length === 0 || prompts.includes('OPENED'),
+          'expected [OPENED] or [OPENED, CLOSED]',
+        )
+        .default([]),
       notificationChannelStrategy: z
         .array(
           z.looseObject({

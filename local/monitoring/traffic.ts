@@ -1,7 +1,7 @@
 import type { ServedRequest } from '../dataplane/dataplane.ts';
 import { Distribution } from './distribution.ts';
-import { METRICS, type MetricDescriptor, resourceOf, responseLabels } from './metrics.ts';
-import type { Labels, SeriesId, TimeSeries } from './time-series.ts';
+import { APPLICATION_METRICS, METRICS, type MetricDescriptor, observersOf } from './metrics.ts';
+import type { Labels, Point, SeriesId, TimeSeries } from './time-series.ts';
 
 export interface Sampling {
   /** Length of one point. The real services write one a minute. */
@@ -35,13 +35,13 @@ export class Traffic {
   }
 
   record({ by, status, latencyMs, atMs }: ServedRequest): void {
-    const resource = resourceOf(by);
-    const metricLabels = responseLabels(by, status);
-    const key = JSON.stringify([resource, metricLabels]);
-    const stream = this.#streams.get(key) ?? { resource, metricLabels, samples: [] };
-    this.#streams.set(key, stream);
     const { samplePeriodMs } = this.#sampling;
-    this.#sample(stream, Math.floor(atMs / samplePeriodMs) * samplePeriodMs).latencies.add(latencyMs);
+    for (const observer of observersOf(by, status)) {
+      const key = JSON.stringify(observer);
+      const stream = this.#streams.get(key) ?? { ...observer, samples: [] };
+      this.#streams.set(key, stream);
+      this.#sample(stream, Math.floor(atMs / samplePeriodMs) * samplePeriodMs).latencies.add(latencyMs);
+    }
   }
 
   /** The end of the newest point that can be read now, whether there is one or not. */
@@ -56,7 +56,7 @@ export class Traffic {
     matches: (series: SeriesId) => boolean,
     interval: { readonly afterMs: number; readonly untilMs: number },
   ): TimeSeries[] {
-    const descriptor = METRICS.get(type);
+    const descriptor = METRICS.get(type) ?? APPLICATION_METRICS.get(type);
     if (!descriptor) return [];
     const found: TimeSeries[] = [];
     for (const { resource, metricLabels, samples } of this.#streams.values()) {
@@ -80,14 +80,14 @@ export class Traffic {
     { valueType }: MetricDescriptor,
     { afterMs, untilMs }: { readonly afterMs: number; readonly untilMs: number },
   ): TimeSeries['points'] {
-    return samples
-      .map(({ startMs, latencies }) => ({
-        startMs,
-        endMs: startMs + this.#sampling.samplePeriodMs,
-        value: valueType === 'DISTRIBUTION' ? latencies : latencies.count,
-      }))
-      .filter(({ endMs }) => endMs > afterMs && endMs <= untilMs)
-      .reverse();
+    const points: Point[] = [];
+    for (const { startMs, latencies } of newestFirst(samples)) {
+      const endMs = startMs + this.#sampling.samplePeriodMs;
+      if (endMs <= afterMs) break;
+      const value = valueType === 'DISTRIBUTION' ? latencies : latencies.count;
+      if (endMs <= untilMs) points.push({ startMs, endMs, value });
+    }
+    return points;
   }
 
   #sample(stream: Stream, startMs: number): Sample {
@@ -103,5 +103,13 @@ export class Traffic {
       (a, b) => a.startMs - b.startMs,
     );
     return sample;
+  }
+}
+
+/** Without a copy: a stream may hold a day, and most readers want minutes. */
+function* newestFirst(samples: readonly Sample[]): Generator<Sample> {
+  for (let index = samples.length - 1; index >= 0; index--) {
+    const sample = samples[index];
+    if (sample) yield sample;
   }
 }

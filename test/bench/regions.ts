@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { endpointVariable } from '../../functions/google/clients.ts';
+import { SERVICE_LABEL } from '../../functions/handlers/slo-alert.ts';
 import { parsePolicy, type Service } from '../../functions/rollout/policy.ts';
 import type { Phase, Rollout } from '../../functions/rollout/record.ts';
 import { sqliteStore } from '../../functions/store/sqlite.ts';
@@ -37,9 +38,15 @@ export interface Regions {
   readonly env: Readonly<Record<string, string>>;
   /** Rolls the canary out until it waits at a gate with half of the traffic in every region. */
   reachGate(): Promise<Rollout>;
-  /** Aborts it and waits until what served before has everything again. */
-  takeBack(rollout: Rollout): Promise<Rollout>;
+  /** Publishes an SLO alert and waits until what served before has everything again. */
+  takeBack(rollout: Rollout): Promise<TakenBack>;
   close(): Promise<void>;
+}
+
+export interface TakenBack {
+  readonly rollout: Rollout;
+  /** When the alert was published. */
+  readonly alertedMs: number;
 }
 
 export interface RegionsOptions {
@@ -80,10 +87,12 @@ async function build(options: RegionsOptions, stack: AsyncDisposableStack): Prom
       await callSweep(functions);
       return until(store, functions, rollout.id, 'Paused');
     },
-    takeBack: rollout => {
-      const command = { command: 'abort', service: SERVICE, actor: 'bench' };
-      pubsub.publishJson(topicName('rollout-commands'), command);
-      return until(store, functions, rollout.id, 'Degraded');
+    takeBack: async ({ id }) => {
+      const labels = { [SERVICE_LABEL]: SERVICE };
+      const incident = { incident_id: '0.bench', state: 'open', policy_user_labels: labels };
+      const alertedMs = Date.now();
+      pubsub.publishJson(topicName('slo-alerts'), { version: '1.2', incident });
+      return { rollout: await until(store, functions, id, 'Degraded'), alertedMs };
     },
     close: () => stack.disposeAsync(),
   };

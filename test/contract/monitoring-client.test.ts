@@ -76,7 +76,7 @@ async function makeGuard() {
           displayName: 'enough requests',
           conditionThreshold: {
             filter: RUN_COUNT,
-            comparison: 'COMPARISON_GE',
+            comparison: 'COMPARISON_GT',
             thresholdValue: 50,
             duration: { seconds: 0 },
             aggregations: [

@@ -53,5 +53,5 @@ test('a push whose image the registry never gives out ends on record, not in sil
   expect((await world.rollouts('hello')).map(({ tag }) => tag)).toEqual(['v1']);
   const events = await pubsub.pull(LISTENER, 100, 0);
   const types = events.map(({ message }) => message.attributes['type']);
-  expect(types).toContain('dev.slipway.message.deadlettered');
+  expect(types).toContain('dev.slipway.message.deadlettered.0.1.0');
 });

@@ -50,7 +50,7 @@ function dependencies(nowMs = START_MS + 20_000): Dependencies {
   });
   return {
     ...{ policy: unused, registry: unused, measure: unused, launch: unused, isAlive: unused, poke: unused },
-    ...{ loadBalancer: unused, preflightGke: unused },
+    ...{ loadBalancer: unused, preflightGke: unused, authorities: unused },
     store: async () => counting,
     target,
     publish: async () => {},

@@ -35,6 +35,7 @@ function dependencies(change: Partial<Dependencies> = {}): Dependencies {
     store: async () => store,
     policy: async () => ({ services: [aService()] }),
     registry: unexpected,
+    authorities: unexpected,
     target: unexpected,
     loadBalancer: unexpected,
     preflightGke: unexpected,
@@ -93,7 +94,10 @@ test('keeps who gave it up, after how many deliveries, and the text', async () =
     attempts: 20,
   };
   expect(await store.list('deadMessage')).toEqual([kept]);
-  expect(published[0]).toMatchObject({ type: 'dev.slipway.message.deadlettered', data: kept });
+  expect(published[0]).toMatchObject({
+    type: 'dev.slipway.message.deadlettered.0.1.0',
+    customData: kept,
+  });
   expect(logged[0]).toContain('gcr-imagePush gave up after 20 deliveries');
 });
 

@@ -1,56 +1,44 @@
-import { MetricServiceClient } from '@google-cloud/monitoring';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { options } from '../../../functions/google/clients.ts';
-import { type MetricTarget, readCounts } from '../../../functions/metrics/monitoring.ts';
-import { type HttpServer, serve } from '../../../local/http.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type GoogleClients, googleClients } from '../../../functions/google/clients.ts';
+import { type BlockOptions, readBlocks } from '../../../functions/metrics/blocks.ts';
+import type { MetricTarget } from '../../../functions/metrics/reading.ts';
+import { type HttpHandler, type HttpServer, serve } from '../../../local/http.ts';
 import { monitoringApi } from '../../../local/monitoring/http.ts';
 import { cloudRun, gke, world as monitoring } from '../local/monitoring/world.ts';
+import { arm, NONE, total, us } from './targets.ts';
 
-const us: MetricTarget = {
-  name: 'us',
-  kind: 'cloudRun',
-  project: 'acme',
-  region: 'us-east4',
-  service: 'hello',
-  canary: 'hello-2',
-  stable: 'hello-1',
-};
 const eu: MetricTarget = { ...us, name: 'eu', region: 'europe-west1' };
-const arm: MetricTarget = {
-  name: 'arm',
-  kind: 'gke',
-  project: 'acme',
-  location: 'us-central1',
-  cluster: 'main',
-  namespace: 'default',
-  canary: 'hello-canary',
-  stable: 'hello',
-};
-const NONE = { good: 0, bad: 0 };
 
 let world: ReturnType<typeof monitoring>;
+let handler: HttpHandler;
 let api: HttpServer;
-let client: MetricServiceClient;
+let clients: GoogleClients;
 let requests: URLSearchParams[];
 
-beforeEach(async () => {
-  world = monitoring();
-  requests = [];
-  const handler = monitoringApi(world.core);
+beforeAll(async () => {
   api = await serve(request => {
     requests.push(request.query);
     return handler(request);
   });
-  client = new MetricServiceClient(options(api.url));
+  clients = googleClients({ monitoring: api.url });
 });
 
-afterEach(async () => {
-  world.core.stop();
-  await Promise.all([client.close(), api.close()]);
+beforeEach(() => {
+  world = monitoring();
+  handler = monitoringApi(world.core);
+  requests = [];
 });
 
-function windowSince(sinceMs: number) {
-  return { sinceMs, untilMs: world.clock.nowMs() };
+afterEach(() => world.core.stop());
+
+afterAll(async () => {
+  await (await clients.metrics()).close();
+  await api.close();
+});
+
+function read(targets: readonly MetricTarget[], sinceMs: number, options: BlockOptions = {}) {
+  const window = { sinceMs, untilMs: world.clock.nowMs() };
+  return readBlocks(clients, targets, window, { periodMs: 1000, ...options });
 }
 
 test('counts canary and stable of every target, with one request for all Cloud Run regions and one for GKE', async () => {
@@ -65,42 +53,38 @@ test('counts canary and stable of every target, with one request for all Cloud R
   world.serve(gke('hello-canary', { namespace: 'elsewhere' }), { bad: 100 });
   world.serve(gke('hello-canary', { location: 'europe-west4', cluster: 'second' }), { bad: 100 });
   await world.clock.advance(1000);
+  const endMs = world.clock.nowMs();
 
-  const reading = await readCounts(client, [us, eu, arm], windowSince(sinceMs));
-
-  expect(reading).toEqual({
+  expect(await read([us, eu, arm], sinceMs)).toEqual({
     targets: {
-      us: { canary: { good: 4, bad: 2 }, stable: { good: 95, bad: 1 } },
-      eu: { canary: { good: 7, bad: 0 }, stable: NONE },
-      arm: { canary: { good: 3, bad: 3 }, stable: { good: 50, bad: 0 } },
+      us: [{ endMs, canary: { good: 4, bad: 2 }, stable: { good: 95, bad: 1 } }],
+      eu: [{ endMs, canary: { good: 7, bad: 0 }, stable: NONE }],
+      arm: [{ endMs, canary: { good: 3, bad: 3 }, stable: { good: 50, bad: 0 } }],
     },
-    newestPointMs: world.clock.nowMs(),
+    newestPointMs: endMs,
+    warnings: [],
   });
   expect(requests).toHaveLength(2);
 });
 
-test('without points there is no newest one', async () => {
+test('without points there are no blocks and no newest point', async () => {
   await world.clock.advance(60_000);
-  const reading = await readCounts(client, [us], windowSince(world.clock.nowMs() - 60_000));
-  expect(reading).toEqual({ targets: { us: { canary: NONE, stable: NONE } }, newestPointMs: undefined });
+  const reading = await read([us], world.clock.nowMs() - 60_000);
+  expect(reading).toEqual({ targets: { us: [] }, newestPointMs: undefined, warnings: [] });
 });
 
 test('the newest point shows how far the metrics lag behind', async () => {
   const sinceMs = world.clock.nowMs();
   await world.serveFor(5, cloudRun('hello-2'), { good: 1 });
   await world.clock.advance(240_000);
-
-  const { newestPointMs } = await readCounts(client, [us], windowSince(sinceMs));
-
-  expect(newestPointMs).toBe(sinceMs + 5000);
+  expect((await read([us], sinceMs)).newestPointMs).toBe(sinceMs + 5000);
 });
 
 test('a target without stable has none counted', async () => {
   const sinceMs = world.clock.nowMs();
   await world.serveFor(1, cloudRun('hello-2'), { good: 1 });
-  const first = { ...us, stable: undefined };
-  const { targets } = await readCounts(client, [first], windowSince(sinceMs));
-  expect(targets['us']).toEqual({ canary: { good: 1, bad: 0 }, stable: NONE });
+  const { targets } = await read([{ ...us, stable: undefined }], sinceMs);
+  expect(targets['us']).toEqual([{ endMs: sinceMs + 1000, canary: { good: 1, bad: 0 }, stable: NONE }]);
 });
 
 describe('the window', () => {
@@ -108,61 +92,60 @@ describe('the window', () => {
     await world.serveFor(1, cloudRun('hello-2'), { bad: 10 });
     const sinceMs = world.clock.nowMs() - 500;
     await world.serveFor(2, cloudRun('hello-2'), { good: 1 });
-    const { targets } = await readCounts(client, [us], windowSince(sinceMs));
-    expect(targets['us']?.canary).toEqual({ good: 2, bad: 0 });
+    const { targets } = await read([us], sinceMs);
+    expect(total(targets['us'], 'canary')).toEqual({ good: 2, bad: 0 });
   });
 
-  test('that is empty holds nothing', async () => {
-    const reading = await readCounts(client, [us], windowSince(world.clock.nowMs()));
+  test('that is empty is not asked for', async () => {
+    const reading = await read([us], world.clock.nowMs());
     expect(reading.newestPointMs).toBeUndefined();
     expect(requests).toEqual([]);
   });
 
-  test('of a day comes as one sum and the minutes of the last hour', async () => {
+  test('of a day comes with two requests per metric type, and neither loses nor repeats a request', async () => {
     world.core.stop();
-    const sinceMs = world.clock.nowMs() + 12_345;
+    world = monitoring({ samplePeriodMs: 60_000 });
+    handler = monitoringApi(world.core);
+    world.core.stop();
     await world.clock.advance(12_345);
+    const sinceMs = world.clock.nowMs();
     for (let minute = 0; minute < 24 * 60; minute++) {
       world.serve(cloudRun('hello-2'), { good: 2, bad: 1 });
       world.serve(gke('hello'), { good: 1 });
       await world.clock.advance(60_000);
     }
 
-    const { targets, newestPointMs } = await readCounts(client, [us, arm], windowSince(sinceMs));
+    const { targets, newestPointMs } = await read([us, arm], sinceMs, { periodMs: 60_000 });
 
-    // The first point begins before the window.
-    expect(targets['us']?.canary).toEqual({ good: 2 * 1439, bad: 1439 });
-    expect(targets['arm']?.stable).toEqual({ good: 1439, bad: 0 });
+    // Of the first two minutes the points begin before the window, or could have; that of the last is not over yet.
+    expect(total(targets['us'], 'canary')).toEqual({ good: 2 * 1438, bad: 1438 });
+    expect(total(targets['arm'], 'stable')).toEqual({ good: 1438, bad: 0 });
     expect(newestPointMs).toBeGreaterThan(world.clock.nowMs() - 60_000);
+    expect(targets['us']?.length).toBeLessThan(220);
     expect(requests).toHaveLength(4);
   });
 });
 
-describe('with a latency threshold', () => {
-  test('slow answers are bad too, and errors are bad once', async () => {
-    const sinceMs = world.clock.nowMs();
-    for (const by of [cloudRun('hello-2'), gke('hello-canary')]) {
-      world.serve(by, { good: 10, latencyMs: 20 });
-      world.serve(by, { good: 3, latencyMs: 2000 });
-      world.serve(by, { bad: 2, latencyMs: 2000 });
-      world.serve(by, { bad: 1, latencyMs: 1 });
-    }
-    await world.clock.advance(1000);
+test('with a latency threshold slow answers are bad too, and errors are bad once', async () => {
+  const sinceMs = world.clock.nowMs();
+  for (const by of [cloudRun('hello-2'), gke('hello-canary')]) {
+    world.serve(by, { good: 10, latencyMs: 20 });
+    world.serve(by, { good: 3, latencyMs: 2000 });
+    world.serve(by, { bad: 2, latencyMs: 2000 });
+    world.serve(by, { bad: 1, latencyMs: 1 });
+  }
+  await world.clock.advance(1000);
 
-    const { targets } = await readCounts(client, [us, arm], windowSince(sinceMs), {
-      latencyThresholdMs: 500,
-    });
+  const { targets } = await read([us, arm], sinceMs, { latencyThresholdMs: 500 });
 
-    expect(targets['us']?.canary).toEqual({ good: 10, bad: 6 });
-    expect(targets['arm']?.canary).toEqual({ good: 10, bad: 6 });
-    expect(requests).toHaveLength(2);
-  });
+  expect(total(targets['us'], 'canary')).toEqual({ good: 10, bad: 6 });
+  expect(total(targets['arm'], 'canary')).toEqual({ good: 10, bad: 6 });
+  expect(requests).toHaveLength(2);
 });
 
 test('names that GKE would cut are refused with what to do', async () => {
   const long = { ...arm, namespace: 'payments', stable: 'access-advisor-middleware', canary: 'x' };
-  const read = readCounts(client, [long], windowSince(world.clock.nowMs() - 1000));
-  await expect(read).rejects.toMatchObject({
+  await expect(read([long], world.clock.nowMs() - 1000)).rejects.toMatchObject({
     name: 'SlipwayError',
     code: 'InvalidArgument',
     message: expect.stringContaining('Service payments/access-advisor-middleware'),
@@ -171,8 +154,7 @@ test('names that GKE would cut are refused with what to do', async () => {
 
 test('an API that refuses is an error of ours', async () => {
   const bad = { ...us, service: 'he"llo' };
-  const read = readCounts(client, [bad], windowSince(world.clock.nowMs() - 1000));
-  await expect(read).rejects.toMatchObject({
+  await expect(read([bad], world.clock.nowMs() - 1000)).rejects.toMatchObject({
     name: 'SlipwayError',
     operation: 'monitoring.timeSeries.list run.googleapis.com/request_count in acme',
   });

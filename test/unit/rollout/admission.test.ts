@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { admit, admitAgain, overtaken, rolloutId } from '../../../functions/rollout/admission.ts';
 import { newServiceState, type Rollout, type ServiceState } from '../../../functions/rollout/record.ts';
-import { dueWorkflow } from '../../../functions/rollout/world.ts';
+import { claimLaunch } from '../../../functions/rollout/world.ts';
 import {
   anAcceptedVerdict,
   aPush,
@@ -33,7 +33,7 @@ describe('a push', () => {
     const { rollout, service } = admitted(FREE);
     expect(rollout.phase).toBe('Pending');
     expect(service.active).toBe(rollout.id);
-    expect(dueWorkflow({ rollout, service })).toBe('rollout');
+    expect(claimLaunch({ rollout, service }, START_MS).workflow).toBe('rollout');
   });
 
   test('has the same id when it comes again, and another with another tag or digest', () => {
@@ -73,7 +73,7 @@ describe('a push', () => {
     const { rollout, service } = admitted({ ...FREE, quarantine }, { push: { tag: 'v9' } });
     expect(rollout.phase).toBe('Rejected');
     expect(rollout.message).toMatch(/quarantine since hello-1: burnt the budget; .* retry/);
-    expect(dueWorkflow({ rollout, service })).toBeUndefined();
+    expect(claimLaunch({ rollout, service }, START_MS).workflow).toBeUndefined();
   });
 
   test('that is older and arrives later is superseded', () => {
@@ -103,11 +103,11 @@ describe('a push of the same tag and digest', () => {
   const later = aPush({ publishedMs: START_MS + 60_000 });
 
   test('that is only a message which came twice changes nothing', () => {
-    expect(admitAgain(rollout, aPush(), service, undefined, START_MS)).toBeUndefined();
+    expect(admitAgain(rollout, aPush(), aService(), service, undefined, START_MS)).toBeUndefined();
   });
 
   test('that serves already says so', () => {
-    const again = admitAgain(rollout, later, service, undefined, START_MS);
+    const again = admitAgain(rollout, later, aService(), service, undefined, START_MS);
     expect(again?.rollout.phase).toBe('Healthy');
     expect(sentences(again?.rollout ?? rollout).at(-1)).toBe(
       'v1 was pushed again and nothing starts: it serves already',
@@ -116,7 +116,7 @@ describe('a push of the same tag and digest', () => {
 
   test('that came back after another one served starts a new attempt', () => {
     const moved = { ...service, healthy: 'hello-other' };
-    const again = admitAgain(rollout, later, moved, undefined, START_MS);
+    const again = admitAgain(rollout, later, aService(), moved, undefined, START_MS);
     expect(again?.rollout).toMatchObject({ phase: 'Pending', attempt: 2, position: { wave: 0, step: 0 } });
     expect(again?.service.active).toBe(rollout.id);
   });
@@ -126,6 +126,7 @@ describe('a push of the same tag and digest', () => {
     const again = admitAgain(
       rollout,
       later,
+      aService(),
       { ...service, healthy: undefined, quarantine },
       undefined,
       START_MS,

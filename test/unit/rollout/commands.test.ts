@@ -108,12 +108,15 @@ describe('pause and resume', () => {
 });
 
 test('pause is refused where nothing is left to hold', () => {
-  const { strategy } = aService();
-  const service = aService({ strategy: { ...strategy, steps: [{ setWeight: 5 }] } });
-  const { world } = applyCommand(play(aWorld(service), UNTIL_FIRST_PAUSE).world, given('pause'), START_MS);
+  const promoting = play(aWorld(), [
+    ...UNTIL_FIRST_PAUSE,
+    { type: 'starting', target: 'us', stage: 'promote' },
+    { type: 'starting', target: 'eu', stage: 'promote' },
+  ]).world;
+  const { world } = applyCommand(promoting, given('pause'), START_MS);
   expect(world.rollout.heldBy).toBeUndefined();
   expect(sentences(world.rollout).at(-1)).toBe(
-    'pause does not apply: no gate or pause is left; abort takes it back',
+    'pause does not apply: nothing is left to hold; abort takes it back',
   );
 });
 
@@ -121,7 +124,7 @@ test('retry is refused while another rollout waits for its turn', () => {
   const aborted = applyCommand(play(aWorld(), UNTIL_GATE).world, given('abort'), START_MS).world;
   const degraded = play(aborted, [{ type: 'restored' }]).world;
   const busy = { ...degraded, service: { ...degraded.service, active: 'hello-a', waiting: 'hello-b' } };
-  const { world } = applyCommand(busy, given('retry', { id: 'm2' }), START_MS);
+  const { world } = applyCommand(busy, given('retry', { id: 'm2' }), START_MS, aService());
   expect(world.service.waiting).toBe('hello-b');
   expect(sentences(world.rollout).at(-1)).toContain('hello-b waits for its turn');
 });
@@ -151,7 +154,7 @@ describe('abort, undo and retry', () => {
   test('retry lifts the quarantine and starts a new attempt', () => {
     const aborted = applyCommand(play(aWorld(), UNTIL_GATE).world, given('abort'), START_MS).world;
     const degraded = play(aborted, [{ type: 'restored' }]).world;
-    const { world, actions } = applyCommand(degraded, given('retry', { id: 'm2' }), START_MS);
+    const { world, actions } = applyCommand(degraded, given('retry', { id: 'm2' }), START_MS, aService());
     expect(world.rollout).toMatchObject({ phase: 'Pending', attempt: 2, position: { wave: 0, step: 0 } });
     expect(world.service.quarantine).toEqual({});
     expect(actions).toEqual([{ do: 'ensure', rollout: world.rollout.id }]);

@@ -4,7 +4,7 @@ import { withIncident } from '../../../functions/rollout/incidents.ts';
 import { concludePreflight, needsPreflight } from '../../../functions/rollout/preflight.ts';
 import { newServiceState } from '../../../functions/rollout/record.ts';
 import type { World } from '../../../functions/rollout/world.ts';
-import { aWorld, BEGUN, play, START_MS, sentences, UNTIL_FIRST_PAUSE } from '../../worlds.ts';
+import { aService, aWorld, BEGUN, play, START_MS, sentences, UNTIL_FIRST_PAUSE } from '../../worlds.ts';
 
 const LASTING = { message: 'no pool', mayPass: false };
 const PASSING = { message: 'not ready', mayPass: true };
@@ -48,7 +48,7 @@ describe('a problem that stays', () => {
   test('can be mended, and the rollout tried again', () => {
     const { world } = concludePreflight(armed(), [LASTING], START_MS);
     const retry = { id: 'm1', command: 'retry', service: 'hello', full: false, actor: 'ops' } as const;
-    const again = applyCommand(world, retry, START_MS).world;
+    const again = applyCommand(world, retry, START_MS, aService()).world;
     expect(again.rollout).toMatchObject({ phase: 'Pending', attempt: 2 });
     expect(again.service.active).toBe(again.rollout.id);
   });

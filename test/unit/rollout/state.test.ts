@@ -3,7 +3,7 @@ import type { Judgement, VerdictName } from '../../../functions/rollout/judge.ts
 import { isRollingOut } from '../../../functions/rollout/record.ts';
 import { type RolloutEvent, transition } from '../../../functions/rollout/state.ts';
 import { stepBack } from '../../../functions/rollout/trouble.ts';
-import { dueWorkflow } from '../../../functions/rollout/world.ts';
+import { claimLaunch } from '../../../functions/rollout/world.ts';
 import {
   aService,
   aWorld,
@@ -27,6 +27,7 @@ function looked(verdict: VerdictName | undefined, step = 1): Extract<RolloutEven
     canary: none,
     stable: none,
     limit: 0,
+    scopes: [],
   };
   return { type: 'looked', position: { wave: 0, step }, judgement, callback: 'http://callback.invalid/1' };
 }
@@ -49,7 +50,7 @@ describe('owning the record', () => {
     const world = aWorld();
     const busy = { ...world, service: { ...world.service, active: 'hello-other' } };
     expect(play(busy, [BEGUN]).world.rollout.owner).toBeUndefined();
-    expect(dueWorkflow(busy)).toBeUndefined();
+    expect(claimLaunch(busy, START_MS).workflow).toBeUndefined();
   });
 
   test('a rollback cannot begin before there is trouble', () => {
@@ -169,7 +170,7 @@ describe('trouble', () => {
       expect(after.rollout.phase).toBe('RollingBack');
       expect(after.rollout.epoch).toBe(before.rollout.epoch + 1);
       expect(after.rollout.owner).toBeUndefined();
-      expect(dueWorkflow(after)).toBe('rollback');
+      expect(claimLaunch(after, START_MS).workflow).toBe('rollback');
     },
   );
 
@@ -287,7 +288,7 @@ describe('executions that die', () => {
   test('the record is free for the next one, and its epoch is higher', () => {
     const before = play(aWorld(), UNTIL_GATE).world;
     const { world } = transition(before, died, START_MS);
-    expect(dueWorkflow(world)).toBe('rollout');
+    expect(claimLaunch(world, START_MS).workflow).toBe('rollout');
     expect(world.rollout.epoch).toBe(before.rollout.epoch + 1);
     expect(world.rollout.position).toEqual(before.rollout.position);
   });

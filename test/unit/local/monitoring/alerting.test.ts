@@ -22,8 +22,8 @@ function atLeastRequests(count: number, period: string) {
     displayName: `at least ${count} requests`,
     conditionThreshold: {
       filter: RUN_COUNT,
-      comparison: 'COMPARISON_GE',
-      thresholdValue: count,
+      comparison: 'COMPARISON_GT',
+      thresholdValue: count - 1,
       duration: '0s',
       aggregations: [
         { alignmentPeriod: period, perSeriesAligner: 'ALIGN_DELTA', crossSeriesReducer: 'REDUCE_SUM' },
@@ -139,6 +139,75 @@ describe('an incident', () => {
     await serveFor(10, cloudRun('hello-1'), { good: 9, bad: 1 });
     expect(states()).toEqual([]);
     await serveFor(5, cloudRun('hello-1'), BURNING);
+    expect(states()).toEqual(['open']);
+  });
+
+  test('needs conditions on one resource when they are combined by AND_WITH_MATCHING_RESOURCE', async () => {
+    const perRevision = (count: number, more: string) => {
+      const { displayName, conditionThreshold } = atLeastRequests(count, '5s');
+      const aggregations = [{ alignmentPeriod: '5s', perSeriesAligner: 'ALIGN_DELTA' }];
+      const filter = `${RUN_COUNT} ${more}`;
+      return { displayName, conditionThreshold: { ...conditionThreshold, filter, aggregations } };
+    };
+    const conditions = [
+      perRevision(1, 'metric.labels.response_code_class="5xx"'),
+      perRevision(10, 'metric.labels.response_code_class="2xx"'),
+    ];
+    const { guard, serve, serveFor, states, core } = world();
+    guard({ conditions, combiner: 'AND_WITH_MATCHING_RESOURCE' });
+    serve(cloudRun('hello-2'), { bad: 5 });
+    await serveFor(1, cloudRun('hello-1'), { good: 20 });
+    expect(states()).toEqual([]);
+
+    guard({ conditions, combiner: 'AND', displayName: 'anywhere' });
+    await serveFor(1, cloudRun('hello-1'), { good: 20 });
+    expect(core.incidents.map(({ policy }) => policy.displayName)).toEqual(['anywhere']);
+
+    await serveFor(1, cloudRun('hello-2'), { good: 20, bad: 1 });
+    expect(states()).toEqual(['open', 'open']);
+  });
+
+  test('never opens for an SLO and a metric whose resources shall match', async () => {
+    const { guard, serveFor, states } = world();
+    guard({
+      conditions: [burnRate(10, '5s'), atLeastRequests(1, '5s')],
+      combiner: 'AND_WITH_MATCHING_RESOURCE',
+    });
+    await serveFor(10, cloudRun('hello-1'), BURNING);
+    expect(states()).toEqual([]);
+  });
+
+  test('is not opened by one condition while the other only was met before its data ended', async () => {
+    const { guard, clock, serve, serveFor, states } = world();
+    const errors = atLeastRequests(1, '5s');
+    const filter = `${RUN_COUNT} metric.labels.response_code_class="5xx"`;
+    guard({
+      conditions: [
+        { ...errors, conditionThreshold: { ...errors.conditionThreshold, filter } },
+        atLeastRequests(500, '5s'),
+      ],
+    });
+    await serveFor(1, cloudRun('hello-1'), { bad: 1 });
+    await clock.advance(10_000);
+    serve(cloudRun('hello-1'), { good: 1000 });
+    await clock.advance(2000);
+    expect(states()).toEqual([]);
+  });
+
+  test('needs one series to hold for the whole duration, not one after the other', async () => {
+    const { guard, serveFor, states } = world();
+    const { displayName, conditionThreshold } = atLeastRequests(5, '1s');
+    const aggregations = [{ alignmentPeriod: '1s', perSeriesAligner: 'ALIGN_DELTA' }];
+    guard({
+      conditions: [
+        { displayName, conditionThreshold: { ...conditionThreshold, aggregations, duration: '2s' } },
+      ],
+    });
+    for (const revision of ['hello-1', 'hello-2', 'hello-3']) {
+      await serveFor(2, cloudRun(revision), { good: 10 });
+    }
+    expect(states()).toEqual([]);
+    await serveFor(1, cloudRun('hello-3'), { good: 10 });
     expect(states()).toEqual(['open']);
   });
 
@@ -294,7 +363,11 @@ describe('policies', () => {
   test.each([
     [{ conditions: [] }, "'conditions'"],
     [{ conditions: [{ displayName: 'x', conditionAbsent: {} }] }, 'threshold conditions only'],
-    [{ combiner: 'AND_WITH_MATCHING_RESOURCE' }, 'expected one of AND, OR'],
+    [{ combiner: 'XOR' }, 'expected one of AND, OR, AND_WITH_MATCHING_RESOURCE'],
+    [{ alertStrategy: { autoClose: '60s' } }, 'expected 30 minutes to 7 days'],
+    [{ alertStrategy: { notificationPrompts: ['CLOSED'] } }, 'expected [OPENED] or [OPENED, CLOSED]'],
+    [{ conditions: [condition({ comparison: 'COMPARISON_GE' })] }, 'COMPARISON_GT, COMPARISON_LT'],
+    [{ conditions: [atLeastRequests(1, '90001s')] }, 'at most 25 hours'],
     [{ userLabels: { 'Rollout Service': 'x' } }, 'label keys are lowercase'],
     [{ notificationChannels: ['projects/acme/notificationChannels/1'] }, 'was not found'],
     [{ conditions: [burnRate(10, '25h')] }, 'at most 24 hours'],

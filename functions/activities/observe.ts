@@ -1,0 +1,87 @@
+import type { Dependencies } from '../dependencies.ts';
+import { SlipwayError } from '../errors.ts';
+import type { MetricTarget } from '../metrics/reading.ts';
+import { blame } from '../rollout/judge.ts';
+import type { Observed } from '../rollout/observed.ts';
+import { lookSeconds } from '../rollout/plan.ts';
+import type { TargetSpec } from '../rollout/policy.ts';
+import type { Rollout } from '../rollout/record.ts';
+import { revisionOn } from './run.ts';
+
+/** What the metrics say about the canaries of a wave since then. Metrics that cannot be read are none. */
+export async function observe(
+  deps: Dependencies,
+  rollout: Rollout,
+  wave: number,
+  sinceMs: number,
+): Promise<Observed> {
+  const { slo, strategy, targets } = rollout.spec;
+  const members = strategy.waves[wave] ?? [];
+  const specs = targets.filter(({ name }) => members.includes(name));
+  const window = { sinceMs, untilMs: deps.nowMs() };
+  try {
+    const reading = await deps.measure(
+      specs.flatMap(spec => metricTarget(rollout, spec)),
+      window,
+      {
+        latencyThresholdMs: slo.latency && slo.latency.threshold * 1000,
+        periodMs: lookSeconds(rollout.spec) * 1000,
+      },
+    );
+    for (const warning of reading.warnings) deps.log('WARNING', warning, { rollout: rollout.id });
+    const observed = specs.map(({ name }) => {
+      const { architecture, weight = 0 } = rollout.targets[name] ?? {};
+      return [name, { architecture, weight, blocks: reading.targets[name] ?? [] }] as const;
+    });
+    return { targets: Object.fromEntries(observed), newestPointMs: reading.newestPointMs };
+  } catch (error) {
+    if (!(error instanceof SlipwayError)) throw error;
+    deps.log('ERROR', `the judge has no metrics: ${error.message}`, { rollout: rollout.id });
+    return { targets: {}, newestPointMs: undefined };
+  }
+}
+
+const BLAME_WINDOW_MS = 10 * 60_000;
+/** An alert does not wait longer for an answer. */
+const BLAME_TIMEOUT_MS = 5000;
+
+/** Who burns, the canary or everybody: from what the last minutes show, if that can be had at once. */
+export async function blameNow(deps: Dependencies, rollout: Rollout): Promise<ReturnType<typeof blame>> {
+  const { judge: rules, slo, strategy } = rollout.spec;
+  if (rules === 'off' || rollout.servingSinceMs === undefined) return 'unsure';
+  const nowMs = deps.nowMs();
+  const sinceMs = Math.max(rollout.servingSinceMs, nowMs - BLAME_WINDOW_MS);
+  const observed = await Promise.race([
+    observe(deps, rollout, rollout.position.wave, sinceMs),
+    new Promise<undefined>(resolve => {
+      setTimeout(() => resolve(undefined), BLAME_TIMEOUT_MS).unref();
+    }),
+  ]);
+  if (!observed) return 'unsure';
+  const setting = { rules, availability: slo.availability, waves: strategy.waves.length };
+  return blame(observed, setting, nowMs);
+}
+
+function metricTarget(rollout: Rollout, spec: TargetSpec): MetricTarget[] {
+  const { name, cloudRun, gke } = spec;
+  if (cloudRun) {
+    const stable = rollout.targets[name]?.stable?.revision;
+    return [{ name, kind: 'cloudRun', ...cloudRun, canary: revisionOn(rollout, spec), stable }];
+  }
+  if (!gke) return [];
+  const [, project = '', , location = '', , cluster = ''] = gke.cluster.split('/');
+  const { namespace, deployment, prometheus } = gke;
+  return [
+    {
+      name,
+      kind: 'gke',
+      project,
+      location,
+      cluster,
+      namespace,
+      canary: `${deployment}-canary`,
+      stable: deployment,
+      prometheus,
+    },
+  ];
+}

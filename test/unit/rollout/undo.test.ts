@@ -1,0 +1,146 @@
+import { describe, expect, test } from 'vitest';
+import { withIncident } from '../../../functions/rollout/incidents.ts';
+import type { Rollout, ServiceState } from '../../../functions/rollout/record.ts';
+import { transition } from '../../../functions/rollout/state.ts';
+import { isNextToGo, undo, type WayBack } from '../../../functions/rollout/undo.ts';
+import { aService, aWorld, DIGEST, play, START_MS, sentences, UNTIL_HEALTHY } from '../../worlds.ts';
+
+const MINUTE_MS = 60_000;
+const CAUSE = { kind: 'Alert', message: 'the budget burns' } as const;
+const EARLIER_DIGEST = `sha256:${'e'.repeat(64)}`;
+
+/** `v1` serves and is settled within its window; `v0` was Healthy before it. */
+function aWayBack(change: { service?: Partial<ServiceState>; from?: Partial<Rollout> } = {}): WayBack {
+  const { world } = play(aWorld(), UNTIL_HEALTHY);
+  const targets = Object.fromEntries(
+    Object.entries(world.rollout.targets).map(([name, target]) => [
+      name,
+      { ...target, status: 'Settled' as const },
+    ]),
+  );
+  const to = { ...world.rollout, id: 'hello-0', tag: 'v0', digest: EARLIER_DIGEST };
+  const service = { ...world.service, earlier: ['hello-0'], ...change.service };
+  return { from: { ...world.rollout, targets, ...change.from }, to, service };
+}
+
+describe('undo', () => {
+  test('puts the digest before it out again: all targets at once, no steps, as the revision that it was', () => {
+    const way = aWayBack();
+    const undone = undo(way, aService(), CAUSE, START_MS);
+    expect(undone.ok && undone.to).toMatchObject({
+      id: 'hello-0',
+      phase: 'Pending',
+      attempt: way.to?.attempt,
+      undoes: way.from.id,
+      isFull: true,
+      spec: { strategy: { waves: [['us', 'eu']], steps: [] } },
+    });
+  });
+
+  test('quarantines what it takes back, and makes the other the one in flight', () => {
+    const undone = undo(aWayBack(), aService(), CAUSE, START_MS);
+    expect(undone.ok && undone.from.phase).toBe('Degraded');
+    expect(undone.ok && undone.service).toMatchObject({
+      active: 'hello-0',
+      healthy: undefined,
+      earlier: [],
+      quarantine: { [DIGEST]: { message: 'the budget burns' } },
+    });
+    expect(undone.ok && sentences(undone.to).at(-1)).toBe(
+      'v0 goes out again in place of v1: the budget burns',
+    );
+  });
+
+  test.each<[string, WayBack, RegExp]>([
+    [
+      'nothing Healthy is known before it',
+      { ...aWayBack(), to: undefined },
+      /nothing that was Healthy before/,
+    ],
+    ['another rollout is in flight', aWayBack({ service: { active: 'hello-2' } }), /hello-2 is in flight/],
+    ['it is not what serves', aWayBack({ service: { healthy: 'hello-2' } }), /not what serves/],
+    [
+      'the one before it is in quarantine',
+      aWayBack({
+        service: { quarantine: { [EARLIER_DIGEST]: { rollout: 'hello-0', message: 'bad', sinceMs: 0 } } },
+      }),
+      /v0 before it is in quarantine since hello-0: bad/,
+    ],
+  ])('says why not when %s', (_, way, why) => {
+    const undone = undo(way, aService(), CAUSE, START_MS);
+    expect(undone.ok ? '' : undone.why).toMatch(why);
+  });
+
+  test('of a service that the policy has no more says so', () => {
+    expect(undo(aWayBack(), undefined, CAUSE, START_MS)).toEqual({
+      ok: false,
+      why: 'the policy has no service hello any more',
+    });
+  });
+
+  test('leaves no way back to the digest that was taken back', () => {
+    const undone = undo(aWayBack(), aService(), CAUSE, START_MS);
+    if (!undone.ok) throw new Error(undone.why);
+    const world = { rollout: { ...undone.to, phase: 'Progressing' as const }, service: undone.service };
+    const done = transition(world, { type: 'completed' }, START_MS).world;
+    expect(done).toMatchObject({
+      rollout: { phase: 'Healthy', windowEndsMs: START_MS },
+      service: { healthy: 'hello-0', earlier: [], restoredMs: START_MS },
+    });
+    const burnt = transition(done, { type: 'troubled', cause: CAUSE }, START_MS + 1).world;
+    expect(burnt).toBe(done);
+  });
+});
+
+describe('the rollouts that were Healthy', () => {
+  test('are remembered in order, and the newest comes back when a later one is rolled back', () => {
+    const { world } = play(aWorld(), UNTIL_HEALTHY.slice(0, -1));
+    const service = { ...world.service, healthy: 'hello-0', earlier: ['hello-00'] };
+    const done = transition({ ...world, service }, { type: 'completed' }, START_MS).world;
+    expect(done.service).toMatchObject({ healthy: done.rollout.id, earlier: ['hello-00', 'hello-0'] });
+    const back = [
+      { type: 'troubled', cause: CAUSE },
+      { type: 'begun', workflow: 'rollback', execution: 'two' },
+      { type: 'restored' },
+    ] as const;
+    const after = play(done, back, START_MS + 1000).world;
+    expect(after.service).toMatchObject({ healthy: 'hello-0', earlier: ['hello-00'] });
+    expect(after.service.restoredMs).toBe(START_MS + 3000);
+  });
+});
+
+describe('the next to go', () => {
+  const inWindow = { windowEndsMs: START_MS + 60 * MINUTE_MS };
+  const burning = (way: WayBack): WayBack => {
+    const service = withIncident(way.service, '0.a', 'open', 'rollout-guard', START_MS);
+    return service ? { ...way, service } : way;
+  };
+
+  test('is what serves after a rollback, when the incident persists for ten minutes and its window lasts', () => {
+    const way = burning(aWayBack({ service: { restoredMs: START_MS }, from: inWindow }));
+    expect(isNextToGo(way, START_MS + 9 * MINUTE_MS)).toBe(false);
+    expect(isNextToGo(way, START_MS + 10 * MINUTE_MS)).toBe(true);
+    expect(isNextToGo(way, START_MS + 60 * MINUTE_MS)).toBe(false);
+  });
+
+  test('is nobody when the incident has closed', () => {
+    const way = burning(aWayBack({ service: { restoredMs: START_MS }, from: inWindow }));
+    const service = withIncident(way.service, '0.a', 'closed', 'rollout-guard', START_MS + 1);
+    expect(service && isNextToGo({ ...way, service }, START_MS + 20 * MINUTE_MS)).toBe(false);
+  });
+
+  test('is nobody when nothing Healthy is known before it', () => {
+    const way = burning(aWayBack({ service: { restoredMs: START_MS, earlier: [] }, from: inWindow }));
+    expect(isNextToGo(way, START_MS + 20 * MINUTE_MS)).toBe(false);
+  });
+
+  test('is nobody while its own way back is open: that is the quicker one', () => {
+    const { world } = play(aWorld(), UNTIL_HEALTHY);
+    const way = burning({
+      from: world.rollout,
+      to: undefined,
+      service: { ...world.service, earlier: ['hello-0'] },
+    });
+    expect(isNextToGo(way, START_MS + 20 * MINUTE_MS)).toBe(false);
+  });
+});
