@@ -31,7 +31,8 @@ async function judgeWave(deps: Dependencies, rollout: Rollout, wave: number) {
   const { judge: rules, slo, strategy } = rollout.spec;
   const { servingSinceMs, evidence: before } = rollout;
   if (rules === 'off' || servingSinceMs === undefined) return NOTHING;
-  const observed = await observe(deps, rollout, wave, before?.untilMs ?? servingSinceMs);
+  const window = { sinceMs: servingSinceMs, knownUntilMs: before?.untilMs };
+  const observed = await observe(deps, rollout, wave, window);
   const setting = { rules, availability: slo.availability, waves: strategy.waves.length };
   const { judgement, evidence } = judge(before, observed, setting, deps.nowMs());
   const isBurn = judgement.verdict === 'Failed' && judgement.because === 'burn';

@@ -1,6 +1,6 @@
 import type { Dependencies } from '../dependencies.ts';
 import { SlipwayError } from '../errors.ts';
-import type { MetricTarget } from '../metrics/reading.ts';
+import type { MetricTarget, Window } from '../metrics/reading.ts';
 import { blame } from '../rollout/judge.ts';
 import type { Observed } from '../rollout/observed.ts';
 import { lookSeconds } from '../rollout/plan.ts';
@@ -8,21 +8,24 @@ import type { TargetSpec } from '../rollout/policy.ts';
 import type { Rollout } from '../rollout/record.ts';
 import { revisionOn } from './run.ts';
 
-/** What the metrics say about the canaries of a wave since then. Metrics that cannot be read are none. */
+/**
+ * What the metrics say about the canaries of a wave. Metrics that cannot be read are none.
+ *
+ * @param window since when the canaries have had traffic, and until when the judge knows it already
+ */
 export async function observe(
   deps: Dependencies,
   rollout: Rollout,
   wave: number,
-  sinceMs: number,
+  window: Omit<Window, 'untilMs'>,
 ): Promise<Observed> {
   const { slo, strategy, targets } = rollout.spec;
   const members = strategy.waves[wave] ?? [];
   const specs = targets.filter(({ name }) => members.includes(name));
-  const window = { sinceMs, untilMs: deps.nowMs() };
   try {
     const reading = await deps.measure(
       specs.flatMap(spec => metricTarget(rollout, spec)),
-      window,
+      { ...window, untilMs: deps.nowMs() },
       {
         latencyThresholdMs: slo.latency && slo.latency.threshold * 1000,
         periodMs: lookSeconds(rollout.spec) * 1000,
@@ -52,7 +55,7 @@ export async function blameNow(deps: Dependencies, rollout: Rollout): Promise<Re
   const nowMs = deps.nowMs();
   const sinceMs = Math.max(rollout.servingSinceMs, nowMs - BLAME_WINDOW_MS);
   const observed = await Promise.race([
-    observe(deps, rollout, rollout.position.wave, sinceMs),
+    observe(deps, rollout, rollout.position.wave, { sinceMs }),
     new Promise<undefined>(resolve => {
       setTimeout(() => resolve(undefined), BLAME_TIMEOUT_MS).unref();
     }),

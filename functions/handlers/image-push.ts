@@ -1,12 +1,13 @@
 import type { CloudEvent } from '@google-cloud/functions-framework';
 import { z } from 'zod';
 import type { Dependencies } from '../dependencies.ts';
+import { SlipwayError } from '../errors.ts';
 import { parseReference } from '../image/reference.ts';
-import { type Verdict, verifyImage } from '../image/verify.ts';
+import { type ReasonCode, type Verdict, verifyImage } from '../image/verify.ts';
 import { announce, ensureExecution, makeWay } from '../orchestrator.ts';
 import { admit, admitAgain, type Push, rolloutId } from '../rollout/admission.ts';
 import { type Service, tagMatches } from '../rollout/policy.ts';
-import { newServiceState } from '../rollout/record.ts';
+import { newServiceState, type Rollout } from '../rollout/record.ts';
 import { parseJson, putAside, readMessage } from './message.ts';
 
 /** https://cloud.google.com/artifact-registry/docs/configure-notifications: three keys, none of them always there. */
@@ -78,13 +79,36 @@ function readPush(notification: z.output<typeof notificationSchema>, publishedMs
 export async function roll(deps: Dependencies, spec: Service, push: Push): Promise<void> {
   const id = rolloutId(spec.name, push);
   const store = await deps.store();
-  const isKnown = (await store.read('rollout', id)) !== undefined;
-  const verdict = isKnown
-    ? undefined
-    : await verifyImage(await deps.registry(), push.image, push.digest, spec.verify);
+  const known = await store.read('rollout', id);
+  const verdict = needsVerdict(known, push) ? await verify(deps, spec, push) : undefined;
   await admitOnce(deps, spec, push, verdict);
   await makeWay(deps, await ensureExecution(deps, id));
 }
+
+/** What was refused may be mended without another digest: signed, attested, scanned. */
+function needsVerdict(known: Rollout | undefined, { publishedMs }: Push): boolean {
+  if (!known) return true;
+  return known.verification?.status === 'rejected' && publishedMs > known.publishedMs;
+}
+
+async function verify(deps: Dependencies, spec: Service, push: Push): Promise<Verdict> {
+  const registry = await deps.registry();
+  const authorities = await deps.authorities();
+  const verdict = await verifyImage(registry, push.image, push.digest, spec.verify, authorities);
+  const isYoung = deps.nowMs() - push.publishedMs < COMING_MS;
+  const awaited = verdict.reasons.filter(({ code }) => MAY_STILL_COME.has(code));
+  if (verdict.status === 'accepted' || awaited.length < verdict.reasons.length || !isYoung) return verdict;
+  const message = `${push.tag} of ${spec.name} may be signed or attested any moment: ${awaited.map(reason => reason.message).join(' ')}`;
+  throw new SlipwayError(message, { code: 'Unavailable', operation: 'verify image' });
+}
+
+/** Pipelines sign what they have pushed: until then, and with nothing else wrong, the message is delivered again. */
+const MAY_STILL_COME: ReadonlySet<ReasonCode> = new Set([
+  'SignatureMissing',
+  'ProvenanceMissing',
+  'AttestationMissing',
+]);
+const COMING_MS = 5 * 60_000;
 
 async function admitOnce(
   deps: Dependencies,
@@ -98,7 +122,7 @@ async function admitOnce(
     const service = (await transaction.read('service', spec.name)) ?? newServiceState(spec.name);
     const waiting = service.waiting ? await transaction.read('rollout', service.waiting) : undefined;
     const admitted = known
-      ? admitAgain(known, push, spec, service, waiting, deps.nowMs())
+      ? admitAgain({ rollout: known, verdict }, push, spec, service, waiting, deps.nowMs())
       : verdict && admit(spec, push, verdict, service, waiting, deps.nowMs());
     if (admitted) {
       transaction.write('rollout', admitted.rollout.id, admitted.rollout);

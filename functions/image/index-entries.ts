@@ -1,6 +1,6 @@
 import { no, type Outcome, readDocument, type Source } from './contents.ts';
 import { INDEX_TYPES, type Index, type IndexEntry } from './documents.ts';
-import { fit, formatPlatform, isUnknownPlatform, type Platform } from './platforms.ts';
+import { formatPlatform, isUnknownPlatform, type Platform, rank } from './platforms.ts';
 import { duplicatePlatform, indexTooLarge, platformMissing } from './reasons.ts';
 import type { Reason } from './verdict.ts';
 
@@ -42,7 +42,7 @@ export function choose(
   required: readonly string[],
 ): { readonly entry: IndexEntry | undefined; readonly reason: Reason | undefined } {
   const fitting = entries.flatMap(entry => {
-    const level = entry.platform ? fit(entry.platform, wanted) : undefined;
+    const level = entry.platform ? rank(entry.platform, wanted) : undefined;
     return level === undefined ? [] : [{ entry, level }];
   });
   const best = Math.max(...fitting.map(({ level }) => level));

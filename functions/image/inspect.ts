@@ -1,7 +1,7 @@
 import { type Document, no, type Outcome, readBlob, readDocument, type Source } from './contents.ts';
 import { CONFIG_TYPES, configSchema, type Descriptor, type ImageConfig, parseDocument } from './documents.ts';
 import { isLayerType } from './layer-types.ts';
-import { fit, formatPlatform, type Platform } from './platforms.ts';
+import { formatPlatform, type Platform, rank } from './platforms.ts';
 import {
   configMismatch,
   documentInvalid,
@@ -81,7 +81,7 @@ export function findFaults(image: Image, listed: Platform): Reason[] {
 /** The variant may be left to the index, and be lower than listed: what runs on less runs on more. */
 function isBuiltFor(says: Platform | undefined, listed: Platform): boolean {
   return (
-    says !== undefined && fit({ ...says, variant: says.variant || listed.variant }, listed) !== undefined
+    says !== undefined && rank({ ...says, variant: says.variant || listed.variant }, listed) !== undefined
   );
 }
 

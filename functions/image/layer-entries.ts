@@ -1,4 +1,4 @@
-import type { Entry, Header } from 'tar-stream';
+import type { Extract, Header } from 'tar-stream';
 import { ElfReader } from './elf.ts';
 import {
   cleanPath,
@@ -15,6 +15,8 @@ const MAX_PATH_LENGTH = 4096;
 
 /** What our own checks throw into the streams. Of several errors it is the one that tells why. */
 export class LayerProblem extends Error {}
+
+type Entry = Extract extends AsyncIterable<infer Item> ? Item : never;
 
 /**
  * Notes what could be executed in an archive, and what leads there.

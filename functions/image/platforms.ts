@@ -42,7 +42,7 @@ export function samePlatform(one: Platform, other: Platform): boolean {
  * How well what was built for `built` runs where `wanted` is asked for: undefined when it does not, else the higher the
  * better. As with containerd, a machine of a variant runs what was built for it and for the lower ones.
  */
-export function fit(built: Platform, wanted: Platform): number | undefined {
+export function rank(built: Platform, wanted: Platform): number | undefined {
   const [has, asks] = [normalised(built), normalised(wanted)];
   if (has.os !== asks.os || has.architecture !== asks.architecture) return undefined;
   const [mine, most] = [level(has), level(asks)];

@@ -12,7 +12,7 @@ import {
   readImage,
   withConfig,
 } from './inspect.ts';
-import { fit, formatPlatform, type Platform, parsePlatform } from './platforms.ts';
+import { formatPlatform, type Platform, parsePlatform, rank } from './platforms.ts';
 import { indexTooLarge, notAnIndex, platformMissing, twinsDiffer } from './reasons.ts';
 import { imageOf, parseReference } from './reference.ts';
 import type { Registry } from './registry.ts';
@@ -143,7 +143,7 @@ async function selectSingle(
   const names = required.map(formatPlatform);
   const { platform: own } = image.value;
   const present = own ? [formatPlatform(own)] : [];
-  const missing = required.filter(platform => !own || fit(own, platform) === undefined);
+  const missing = required.filter(platform => !own || rank(own, platform) === undefined);
   const reasons = missing.map(platform => platformMissing(formatPlatform(platform), present, names));
   if (missing.length > 0 && required.length > 1) {
     reasons.push(notAnIndex(present[0] ?? 'an unnamed platform', names));

@@ -38,8 +38,7 @@ export function admit(
 ): Admission {
   const record = newRollout(spec, push, verdict, nowMs);
   if (verdict.status === 'rejected') {
-    const reasons = verdict.reasons.map(({ message }) => message).join('; ');
-    return close(record, service, 'Rejected', 'RolloutRejected', reasons, nowMs);
+    return close(record, service, 'Rejected', 'RolloutRejected', reasonsOf(verdict), nowMs);
   }
   const against = service.quarantine[push.digest];
   if (against) {
@@ -64,7 +63,7 @@ export function admit(
  * not is tried once more; otherwise it is said why nothing starts. Undefined when it is only a message that came twice.
  */
 export function admitAgain(
-  rollout: Rollout,
+  { rollout, verdict }: { rollout: Rollout; verdict?: Verdict | undefined },
   push: Push,
   spec: Service,
   service: ServiceState,
@@ -72,7 +71,12 @@ export function admitAgain(
   nowMs: number,
 ): Admission | undefined {
   if (push.publishedMs <= rollout.publishedMs) return undefined;
-  const again = { ...rollout, publishedMs: push.publishedMs, startedBy: push.startedBy };
+  const again = {
+    ...rollout,
+    publishedMs: push.publishedMs,
+    startedBy: push.startedBy,
+    verification: verdict ?? rollout.verification,
+  };
   const reason = whyNotAgain(again, service);
   if (reason) {
     const message = `${came(push)} again and nothing starts: ${reason}`;
@@ -93,11 +97,15 @@ export function admitAgain(
 function whyNotAgain(rollout: Rollout, service: ServiceState): string | undefined {
   const against = service.quarantine[rollout.digest];
   if (against) return quarantineMessage(rollout.digest, against);
-  if (rollout.verification?.status === 'rejected') return 'the image was refused';
+  if (rollout.verification?.status === 'rejected') return reasonsOf(rollout.verification);
   if (service.healthy === rollout.id) return 'it serves already';
   if (!isFinal(rollout)) return `it is ${rollout.phase} already`;
   if (rollout.publishedMs < service.newestPublishedMs) return 'a newer push was there before';
   return undefined;
+}
+
+function reasonsOf({ reasons }: Verdict): string {
+  return reasons.map(({ message }) => message).join('; ');
 }
 
 function quarantineMessage(digest: string, against: { rollout: string; message: string }): string {

@@ -43,15 +43,18 @@ export function bet(stake: Stake, logPayoffs: readonly number[], mostCapital = M
   const rounds = stake.rounds + 1;
   const entry = 1 / (rounds * (rounds + 1) * logPayoffs.length);
   const most = mostCapital / logPayoffs.length;
-  const capital = logPayoffs.map((logPayoff, index) =>
-    Math.min(((stake.capital[index] ?? 0) + entry) * Math.exp(logPayoff), most),
-  );
+  const capital: number[] = [];
+  for (const [index, logPayoff] of logPayoffs.entries()) {
+    capital.push(Math.min(((stake.capital[index] ?? 0) + entry) * Math.exp(logPayoff), most));
+  }
   return { rounds, capital };
 }
 
 /** What 1 has become: the e-value. */
 export function worth({ rounds, capital }: Stake): number {
-  return capital.reduce((sum, part) => sum + part, 1 / (rounds + 1));
+  let sum = 1 / (rounds + 1);
+  for (const part of capital) sum += part;
+  return sum;
 }
 
 /** Odds of the alternatives close to a bound, as multiples of the bound's. */
@@ -112,13 +115,15 @@ export function betOnTwo(
   const canaryRequests = canary.good + canary.bad;
   const stableRequests = stable.good + stable.bad;
   if (canaryRequests === 0 || stableRequests === 0) return alternatives.map(() => 0);
-  return alternatives.map(ratio => {
+  const payoffs: number[] = [];
+  for (const ratio of alternatives) {
     const stableNull = nearestNull(canaryRequests, ratio, stableRequests, stableRatio, margin);
-    return (
+    payoffs.push(
       logLikelihoodRatio(canary.good, canary.bad, ratio, stableNull + margin) +
-      logLikelihoodRatio(stable.good, stable.bad, stableRatio, stableNull)
+        logLikelihoodRatio(stable.good, stable.bad, stableRatio, stableNull),
     );
-  });
+  }
+  return payoffs;
 }
 
 function logLikelihoodRatio(good: number, bad: number, ratio: number, nullRatio: number): number {

@@ -183,7 +183,7 @@ function retry(world: World, command: RolloutCommand, spec: Service | undefined,
   if (!canRetry(rollout)) {
     const why =
       rollout.phase === 'Rejected'
-        ? 'the image was refused; push one that passes'
+        ? 'the image was refused; push one that passes, or give the command rollout for its digest once it does'
         : `the rollout is ${rollout.phase}`;
     return refuse(world, nowMs, 'retry', why);
   }

@@ -11,7 +11,7 @@ import {
 } from './betting.ts';
 import type { Block, Counts, Observed } from './observed.ts';
 import type { JudgeRules } from './policy.ts';
-import { NONE, sum } from './sight.ts';
+import { NONE, sum, total } from './sight.ts';
 
 export interface Setting {
   readonly rules: JudgeRules;
@@ -79,8 +79,8 @@ export interface Scope {
 export const POOLED = 'all';
 
 /** Alternatives of each bet. */
-const WORSE = 10;
-const BURN = 6;
+export const WORSE = 10;
+export const BURN = 6;
 
 /** From there on a bound bounds nothing, and there is nothing to bet on. */
 export const NO_BOUND = 0.95;
@@ -184,24 +184,34 @@ function shrunk({ good, bad }: Counts, prior: number): number {
 /** Logarithms, by bet and alternative. */
 export type Payoffs = Readonly<Record<Bet, readonly number[]>>;
 
-/** What the bets on one block of one target pay. */
+/** What the bets on one block of one target pay; nothing when the canary had no requests. */
 export function payoffsOf(block: Pair, stableRatio: number, bounds: Bounds): Payoffs | [] {
-  const { canary } = block;
-  if (canary.good + canary.bad === 0) return [];
+  if (total(block.canary) === 0) return [];
   const { margin, burn } = bounds;
   const limit = stableRatio + margin;
-  const comparable = limit < NO_BOUND;
-  const isBurnBounded = burn < NO_BOUND;
   return {
-    worse: comparable ? betOnTwo(block, ladderAbove(limit, WORSE), stableRatio, margin) : noPayoffs(WORSE),
-    burn: isBurnBounded ? betOnOne(canary, ladderAbove(burn, BURN), burn) : noPayoffs(BURN),
-    notWorse: comparable
-      ? betOnTwo(block, ladderBelow(stableRatio / 3, limit), stableRatio, margin)
-      : noPayoffs(ALTERNATIVES_BELOW),
-    slowBurn: isBurnBounded
-      ? betOnOne(canary, ladderBelow(burn / 50, burn), burn)
-      : noPayoffs(ALTERNATIVES_BELOW),
+    worse: worsePayoffs(block, stableRatio, bounds),
+    burn: burnPayoffs(block, bounds),
+    notWorse:
+      limit < NO_BOUND
+        ? betOnTwo(block, ladderBelow(stableRatio / 3, limit), stableRatio, margin)
+        : noPayoffs(ALTERNATIVES_BELOW),
+    slowBurn:
+      burn < NO_BOUND
+        ? betOnOne(block.canary, ladderBelow(burn / 50, burn), burn)
+        : noPayoffs(ALTERNATIVES_BELOW),
   };
+}
+
+export function worsePayoffs(block: Pair, stableRatio: number, { margin }: Bounds): number[] {
+  const limit = stableRatio + margin;
+  return limit < NO_BOUND
+    ? betOnTwo(block, ladderAbove(limit, WORSE), stableRatio, margin)
+    : noPayoffs(WORSE);
+}
+
+export function burnPayoffs({ canary }: Pair, { burn }: Bounds): number[] {
+  return burn < NO_BOUND ? betOnOne(canary, ladderAbove(burn, BURN), burn) : noPayoffs(BURN);
 }
 
 function noPayoffs(alternatives: number): number[] {

@@ -80,10 +80,14 @@ const cloudRun = z
   .strictObject({ project: text, region: text, service: name })
   .meta({ description: 'A Cloud Run service in one region.' });
 
+const promQl = text
+  .refine(query => query.includes('$deployment'), 'expected PromQL that asks for $deployment')
+  .refine(query => query.includes('$interval'), 'expected PromQL that counts over [$interval]');
+
 const prometheus = z
   .strictObject({
-    requests: text.meta({ description: 'PromQL: requests in $interval of the Deployment $deployment.' }),
-    bad: text.meta({ description: 'PromQL: those of them that went wrong.' }),
+    requests: promQl.meta({ description: 'PromQL: requests in $interval of the Deployment $deployment.' }),
+    bad: promQl.meta({ description: 'PromQL: those of them that went wrong.' }),
   })
   .meta({
     description:

@@ -422,9 +422,9 @@ describe('a layer that cannot be unpacked', () => {
   });
 
   it('has too many files', async () => {
-    const tar = manyEmptyFiles(200_005);
+    const tar = manyEmptyFiles(210_000);
     expect((await single(tar, digestOf(tar), 'application/vnd.oci.image.layer.v1.tar')).message).toContain(
-      '200000 paths',
+      'more paths than can be looked at',
     );
   });
 

@@ -18,9 +18,11 @@ describe('readElf', () => {
   it('reads big-endian and 32-bit headers', () => {
     const big = Buffer.alloc(64);
     Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 2, 1]).copy(big);
+    big.writeUInt16BE(2, 16);
     big.writeUInt16BE(22, 18);
     const small = Buffer.alloc(52);
     Buffer.from([0x7f, 0x45, 0x4c, 0x46, 1, 1, 1]).copy(small);
+    small.writeUInt16LE(3, 16);
     small.writeUInt16LE(40, 18);
 
     expect(readElf(big)).toEqual({ bits: 64, endianness: 'big', machine: 22 });

@@ -296,7 +296,7 @@ describe('authorization', () => {
   function challenging(requests: Seen[], state: { token: string }): HttpHandler {
     return request => {
       requests.push(seen(request));
-      if (request.headers['x-host'] === 'auth.example') {
+      if (request.headers['x-host'] === 'auth.registry.example') {
         const scope = request.query.get('scope');
         return {
           status: 200,
@@ -306,7 +306,7 @@ describe('authorization', () => {
       const right = `Bearer ${state.token} for repository:acme/hello:pull at hub`;
       if (request.headers['authorization'] === right) return manifestReply;
       const challenge =
-        'Bearer realm="https://auth.example/token",service="hub",scope="repository:acme/hello:pull"';
+        'Bearer realm="https://auth.registry.example/token",service="hub",scope="repository:acme/hello:pull"';
       return { status: 401, headers: { 'www-authenticate': challenge } };
     };
   }
@@ -322,17 +322,17 @@ describe('authorization', () => {
     };
     const ask = () => registry.manifest('registry.example/acme/hello', 'v1');
 
-    expect(await hostsOf(ask())).toEqual(['registry.example', 'auth.example', 'registry.example']);
+    expect(await hostsOf(ask())).toEqual(['registry.example', 'auth.registry.example', 'registry.example']);
     expect(await hostsOf(ask())).toEqual(['registry.example']);
     state.token = 'second';
-    expect(await hostsOf(ask())).toEqual(['registry.example', 'auth.example', 'registry.example']);
+    expect(await hostsOf(ask())).toEqual(['registry.example', 'auth.registry.example', 'registry.example']);
   });
 
   it('asks for one token, however many requests meet the challenge', async () => {
     const requests: Seen[] = [];
     const registry = client({ fetch: await internet(challenging(requests, { token: 'one' })) });
     await Promise.all(['a', 'b', 'c'].map(tag => registry.manifest('registry.example/acme/hello', tag)));
-    expect(requests.filter(({ host }) => host === 'auth.example')).toHaveLength(1);
+    expect(requests.filter(({ host }) => host === 'auth.registry.example')).toHaveLength(1);
   });
 
   it('gives name and password to the token service only', async () => {
@@ -344,7 +344,7 @@ describe('authorization', () => {
     await registry.manifest('registry.example/acme/hello', 'v1');
     const basic = `Basic ${Buffer.from('me:secret').toString('base64')}`;
     expect(requests.filter(({ authorization }) => authorization === basic).map(({ host }) => host)).toEqual([
-      'auth.example',
+      'auth.registry.example',
     ]);
   });
 
@@ -363,9 +363,12 @@ describe('authorization', () => {
 
   it('ends with the refusal when the token does not help', async () => {
     const fetching = await internet(request =>
-      request.headers['x-host'] === 'auth.example'
+      request.headers['x-host'] === 'auth.registry.example'
         ? { status: 200, body: { access_token: 'useless' } }
-        : { status: 401, headers: { 'www-authenticate': 'Bearer realm="https://auth.example/token"' } },
+        : {
+            status: 401,
+            headers: { 'www-authenticate': 'Bearer realm="https://auth.registry.example/token"' },
+          },
     );
     const error = await failure(client({ fetch: fetching }).manifest('registry.example/acme/hello', 'v1'));
     expect(error.code).toBe('Unauthenticated');
@@ -393,8 +396,8 @@ describe('a redirect', () => {
     const requests: Seen[] = [];
     const fetching = await internet(request => {
       requests.push(seen(request));
-      if (request.headers['x-host'] === 'storage.example') return { status: 200, body: CONTENT };
-      return { status: 307, headers: { location: 'https://storage.example/blob?signature=x' } };
+      if (request.headers['x-host'] === 'storage.googleapis.com') return { status: 200, body: CONTENT };
+      return { status: 307, headers: { location: 'https://storage.googleapis.com/blob?signature=x' } };
     });
     const registry = client({ fetch: fetching, accessToken: async () => 'ya29.secret' });
     expect(await text(await registry.blob(`${GOOGLE}/acme/hello`, digestOf(CONTENT)))).toBe('content');
@@ -404,7 +407,7 @@ describe('a redirect', () => {
         path: `/v2/acme/hello/blobs/${digestOf(CONTENT)}`,
         authorization: 'Bearer ya29.secret',
       },
-      { host: 'storage.example', path: '/blob', authorization: undefined },
+      { host: 'storage.googleapis.com', path: '/blob', authorization: undefined },
     ]);
   });
 
@@ -458,11 +461,11 @@ describe('a redirect', () => {
   it('to a name of the metadata server is not followed', async () => {
     const fetching = await internet(() => ({
       status: 307,
-      headers: { location: 'https://innocent.example/' },
+      headers: { location: 'https://innocent.registry.example/' },
     }));
     const registry = client({ fetch: fetching, addressesOf: async () => ['203.0.113.7', '169.254.169.254'] });
     expect((await failure(registry.blob('registry.example/hello', DIGEST))).message).toContain(
-      'innocent.example',
+      'innocent.registry.example',
     );
   });
 

@@ -167,14 +167,16 @@ describe('the scan', () => {
     );
   });
 
-  test.each(['docker.io/library/nginx', 'ghcr.io/acme/hello', 'pkg.dev.example.com/acme/hello'])(
-    'of an image outside Artifact Registry never comes: %s',
-    async image => {
-      const [refused] = await checkVulnerabilities(amd64Has(), image, BOTH, 'critical');
-      expect(refused).toMatchObject({ code: 'ScanFailed' });
-      expect(refused?.message).toContain('in Artifact Registry only');
-    },
-  );
+  test.each([
+    'docker.io/library/nginx',
+    'ghcr.io/acme/hello',
+    'mirror.gcr.io/library/nginx',
+    'pkg.dev.example.com/acme/hello',
+  ])('of an image outside Artifact Registry never comes: %s', async image => {
+    const [refused] = await checkVulnerabilities(amd64Has(), image, BOTH, 'critical');
+    expect(refused).toMatchObject({ code: 'ScanFailed' });
+    expect(refused?.message).toContain('in Artifact Registry only');
+  });
 
   test.each(['gcr.io/acme/hello', 'eu.gcr.io/acme/hello', 'us-east4-docker.pkg.dev/acme/apps/hello'])(
     'of %s is asked for',

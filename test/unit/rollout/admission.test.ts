@@ -103,11 +103,11 @@ describe('a push of the same tag and digest', () => {
   const later = aPush({ publishedMs: START_MS + 60_000 });
 
   test('that is only a message which came twice changes nothing', () => {
-    expect(admitAgain(rollout, aPush(), aService(), service, undefined, START_MS)).toBeUndefined();
+    expect(admitAgain({ rollout }, aPush(), aService(), service, undefined, START_MS)).toBeUndefined();
   });
 
   test('that serves already says so', () => {
-    const again = admitAgain(rollout, later, aService(), service, undefined, START_MS);
+    const again = admitAgain({ rollout }, later, aService(), service, undefined, START_MS);
     expect(again?.rollout.phase).toBe('Healthy');
     expect(sentences(again?.rollout ?? rollout).at(-1)).toBe(
       'v1 was pushed again and nothing starts: it serves already',
@@ -116,7 +116,7 @@ describe('a push of the same tag and digest', () => {
 
   test('that came back after another one served starts a new attempt', () => {
     const moved = { ...service, healthy: 'hello-other' };
-    const again = admitAgain(rollout, later, aService(), moved, undefined, START_MS);
+    const again = admitAgain({ rollout }, later, aService(), moved, undefined, START_MS);
     expect(again?.rollout).toMatchObject({ phase: 'Pending', attempt: 2, position: { wave: 0, step: 0 } });
     expect(again?.service.active).toBe(rollout.id);
   });
@@ -124,7 +124,7 @@ describe('a push of the same tag and digest', () => {
   test('that is in quarantine starts nothing', () => {
     const quarantine = { [DIGEST]: { rollout: 'hello-1', message: 'burnt the budget', sinceMs: START_MS } };
     const again = admitAgain(
-      rollout,
+      { rollout },
       later,
       aService(),
       { ...service, healthy: undefined, quarantine },
