@@ -43,7 +43,7 @@ async function play(
   );
   view.line(
     `rollouts.yaml, with shorter windows: a pause of 10m lasts ${DEMO_TIMES.pause}, the judge looks every ${DEMO_TIMES.judge.interval}, ` +
-      `the alert measures ${SLO.windowSeconds} s instead of 5 minutes, metrics lag 1.5 s instead of 180 s.`,
+      `the fastest alert measures ${SLO.windowSeconds} s instead of 5 minutes, metrics lag 1.5 s instead of 180 s.`,
   );
   const outcomes: Outcome[] = [];
   const figures: Figures = { weights: [], goodRollout: undefined, rollbacks: [], seconds: 0 };

@@ -2,10 +2,10 @@ import { isMap, isScalar, parseDocument } from 'yaml';
 
 /** What is shorter in the demo than in rollouts.yaml, as it is told to the viewer. */
 export const DEMO_TIMES = {
-  pause: '3s',
+  pause: '2s',
   progressDeadline: '30s',
   rollbackWindow: '10m',
-  judge: { interval: '500ms', minRequests: 40, maxExtension: '20s' },
+  judge: { interval: '500ms', margin: 5, maxExtension: '20s' },
 } as const;
 
 /** rollouts.yaml with its minutes as seconds; everything else stays as it is written there. */

@@ -13,7 +13,8 @@ export function printReport(view: View, outcomes: readonly Outcome[], figures: F
   for (const { version, cause, bad, requests, ...timing } of rollbacks) {
     view.line(
       `${version}: ${bad} of ${requests} answers were bad; ${timing.secondsFromFirstBadToCause} s from the first of them to ` +
-        `the ${cause === 'Judge' ? 'verdict' : 'alert'}, ${timing.secondsFromCauseToRestored} s from there to every target restored`,
+        `the ${cause === 'Judge' ? 'verdict' : "alert's message"}, ${timing.secondsFromCauseToRestored} s from there to every target restored ` +
+        `(the calls of one target in a row take ${timing.floorSeconds} s)`,
     );
   }
   view.heading('Expected and measured');

@@ -1,5 +1,6 @@
 import type { Rollout } from '../../functions/rollout/record.ts';
 import type { LoadOutcome } from '../dataplane/load.ts';
+import { measureFloor } from './floor.ts';
 import { type ServedWeight, servedWeights } from './measure.ts';
 import type { Stage } from './stage.ts';
 
@@ -16,7 +17,10 @@ export interface Timing {
   readonly bad: number;
   readonly requests: number;
   readonly secondsFromFirstBadToCause: number;
+  /** From the alert's message, or the verdict, to the last target confirmed. */
   readonly secondsFromCauseToRestored: number;
+  /** The calls of one target in a row. */
+  readonly floorSeconds: number;
 }
 
 /** What the scenarios measured. */
@@ -36,7 +40,7 @@ export interface Scenario {
 }
 
 /** The person at the gate has a look first. */
-const AT_GATE_MS = 3000;
+const AT_GATE_MS = 2000;
 
 const TARGETS = ['us', 'eu', 'asia', 'arm'];
 const REGIONS: Readonly<Record<string, string>> = {
@@ -182,7 +186,7 @@ async function playBad(
   const after = await served(stage, Date.now(), 'v1.1.0');
   const outcomes = stage.outcomesSince(sinceMs);
   const bad = outcomes.filter(isBad);
-  const causedMs = rollout.cause?.atMs ?? Number.NaN;
+  const causedMs = causeMs(stage, rollout);
   const restoredMs = Math.max(
     ...rollout.history.filter(({ reason }) => reason === 'TargetRestored').map(({ atMs }) => atMs),
   );
@@ -192,12 +196,20 @@ async function playBad(
     requests: outcomes.length,
     secondsFromFirstBadToCause: seconds(bad[0]?.atMs ?? Number.NaN, causedMs),
     secondsFromCauseToRestored: seconds(causedMs, restoredMs),
+    floorSeconds: await measureFloor(stage.cloud.env, rollout, TARGETS[0] ?? ''),
   };
   figures.rollbacks.push({ version, ...timing });
   const restored = after.bad === 0 && after.places.length === TARGETS.length;
   const ok = rollout.phase === 'Degraded' && isAsExpected(rollout) && restored;
   const actual = `${rollout.phase} by ${rollout.cause?.kind} at ${highestWeight(rollout)} %; ${bad.length} bad of ${outcomes.length}; v1.1.0 answers on ${after.places.length} targets`;
   return { expected, actual, ok };
+}
+
+/** When the verdict was given, or the alert's message was published. */
+function causeMs(stage: Stage, { cause }: Rollout): number {
+  const { incidents } = stage.cloud.cores.monitoring;
+  const incident = incidents.find(({ id }) => cause?.message.includes(`(incident ${id})`));
+  return incident?.openedMs ?? cause?.atMs ?? Number.NaN;
 }
 
 const CONFIRMING_REQUESTS = 200;

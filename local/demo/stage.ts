@@ -25,8 +25,8 @@ export const SLO = {
 } as const;
 
 /** Requests per second that users send, steadily, from beginning to end. */
-const LOAD_BALANCER_RATE = 240;
-const GATEWAY_RATE = 90;
+const LOAD_BALANCER_RATE = 540;
+const GATEWAY_RATE = 270;
 const PLACES = ['us', 'eu', 'asia'];
 
 const REPOSITORY = `${PROJECT}/apps/${EXAMPLE_SERVICE}`;
@@ -78,7 +78,7 @@ export class Stage {
     const { loadBalancer, gateway } = this.cloud.urls;
     let turn = 0;
     const headers = () => ({ [CLIENT_LOCATION_HEADER]: PLACES[turn++ % PLACES.length] ?? '' });
-    const common = { clock: realClock, keepRecent: 50_000 };
+    const common = { clock: realClock, keepRecent: 100_000 };
     this.#loads.push(startLoad({ ...common, url: loadBalancer, ratePerSecond: LOAD_BALANCER_RATE, headers }));
     this.#loads.push(startLoad({ ...common, url: gateway, ratePerSecond: GATEWAY_RATE }));
   }

@@ -1,9 +1,13 @@
+import { benchJudge } from './judge.ts';
 import { benchStartup } from './startup.ts';
 import { benchTargets } from './targets.ts';
+import { benchVerify } from './verify.ts';
 
 const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<boolean>>> = {
   targets: benchTargets,
   startup: benchStartup,
+  judge: benchJudge,
+  verify: benchVerify,
 };
 
 const [name = '', ...args] = process.argv.slice(2);

@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
+import { SERVICE_LABEL } from '../../functions/handlers/slo-alert.ts';
 import { PROJECT, REGISTRY_HOST } from '../../local/names.ts';
+import { topicName } from '../../local/wiring.ts';
+import { findChecker, publishedSchemaProblems } from '../cdevents/checker.ts';
+import { type Envelope, envelopeSchema } from '../cdevents/shape.ts';
 import { aPolicyService, E2eWorld, eventHeaders, GATED, rawPush } from './world.ts';
 
 const SERVICES = [
@@ -10,11 +14,15 @@ const SERVICES = [
   aPolicyService('flaky'),
   aPolicyService('typo'),
   aPolicyService('single'),
+  aPolicyService('burning', GATED),
 ];
+
+const LISTENER = `projects/${PROJECT}/subscriptions/listener`;
 
 let world: E2eWorld;
 beforeAll(async () => {
   world = await E2eWorld.open(SERVICES);
+  world.cloud.cores.pubsub.createSubscription(LISTENER, { topic: topicName('rollout-events') });
 });
 afterAll(() => world.close());
 
@@ -168,4 +176,113 @@ describe('a malformed policy', () => {
     await world.writePolicy(stringify({ services: SERVICES }));
     expect((await world.until('typo', 'v1')).phase).toBe('Healthy');
   });
+});
+
+describe('an alert', () => {
+  test('takes the rollout at its gate back, and its end is on record', async () => {
+    await world.push({ service: 'burning', tag: 'v1' });
+    await world.until('burning', 'v1');
+    await world.push({ service: 'burning', tag: 'v2' });
+    await world.until('burning', 'v2', ({ phase }) => phase === 'Paused');
+    for (const state of ['open', 'closed']) {
+      const labels = { [SERVICE_LABEL]: 'burning' };
+      const incident = { incident_id: 'one', state, policy_name: 'burn', policy_user_labels: labels };
+      await world.post('sloAlert', 'slo-alerts', rawPush('slo-alerts', { version: '1.2', incident }, state));
+    }
+    const { phase, history } = await world.until('burning', 'v2');
+    expect(phase).toBe('Degraded');
+    expect(history.map(({ reason }) => reason)).toEqual(
+      expect.arrayContaining(['AlertRecorded', 'AlertClosed', 'RollingBack', 'RolledBack']),
+    );
+  });
+});
+
+/** Of everything above. */
+describe('what is published', () => {
+  const heard = new Map<string, Received>();
+
+  interface Received {
+    readonly envelope: Envelope;
+    readonly attributes: Readonly<Record<string, string>>;
+  }
+
+  async function listen(): Promise<void> {
+    const { pubsub } = world.cloud.cores;
+    const messages = await pubsub.pull(LISTENER, 1000, 0);
+    for (const { message } of messages) {
+      const text = Buffer.from(message.data, 'base64').toString('utf8');
+      const envelope = envelopeSchema.parse(JSON.parse(text));
+      heard.set(envelope.id, { envelope, attributes: message.attributes });
+    }
+    pubsub.acknowledge(
+      LISTENER,
+      messages.map(({ ackId }) => ackId),
+    );
+  }
+
+  async function recorded(): Promise<string[]> {
+    const rollouts = await world.store.list('rollout');
+    return rollouts.flatMap(({ id, history }) => history.map(({ sequence }) => `${id}-${sequence}`));
+  }
+
+  test('is every entry of every history, and every message that was put aside', async () => {
+    const dead = await world.store.list('deadMessage');
+    const wanted = async () => [...(await recorded()), ...dead.map(({ id, topic }) => `${topic}-${id}`)];
+    let missing: string[] = [];
+    await world.eventually(
+      () => `events that are missing: ${missing.join(', ')}`,
+      async () => {
+        await listen();
+        missing = (await wanted()).filter(id => !heard.has(id));
+        return missing.length === 0;
+      },
+      30,
+    );
+    expect([...heard.keys()].sort()).toEqual((await wanted()).sort());
+  });
+
+  test('has a word of CDEvents for pushes, deployments, rollbacks and incidents', () => {
+    const types = [...heard.values()].map(({ envelope }) => envelope.type);
+    const shared = new Set(types.filter(type => type.startsWith('dev.cdevents.')));
+    expect([...shared].sort()).toEqual([
+      'dev.cdevents.artifact.published.0.3.0',
+      'dev.cdevents.incident.detected.0.3.0',
+      'dev.cdevents.incident.resolved.0.3.0',
+      'dev.cdevents.service.deployed.0.3.0',
+      'dev.cdevents.service.rolledback.0.3.0',
+      'dev.cdevents.service.upgraded.0.3.0',
+    ]);
+  });
+
+  test('says who is served by what: deployed first, then upgraded', () => {
+    const told = [...heard.values()].filter(({ envelope }) =>
+      envelope.type.startsWith('dev.cdevents.service.'),
+    );
+    const ofSingle = told.filter(({ attributes }) => attributes['service'] === 'single');
+    const served = ofSingle
+      .sort((a, b) => a.envelope.time.localeCompare(b.envelope.time))
+      .map(({ envelope }) => [envelope.type.split('.')[3], envelope.data.customData['tag']]);
+    expect(served).toEqual([
+      ['deployed', 'v1'],
+      ['upgraded', 'v2'],
+      ['upgraded', 'v3'],
+    ]);
+  });
+
+  test('carries in its attributes what a filter asks for', () => {
+    for (const { envelope, attributes } of heard.values()) {
+      const { rollout, service, phase, reason, topic } = envelope.data.customData;
+      const told = attributes['topic'] === undefined ? { rollout, service, phase, reason } : { topic };
+      expect(attributes).toMatchObject({ type: envelope.type, ...told });
+    }
+  });
+
+  const checker = findChecker();
+  test.skipIf(!checker)(
+    'is valid by the published schemas (npm run test:cdevents builds what checks it)',
+    async () => {
+      const envelopes = [...heard.values()].map(({ envelope }) => envelope);
+      expect(await publishedSchemaProblems(checker ?? '', envelopes)).toEqual([]);
+    },
+  );
 });

@@ -16,7 +16,7 @@ export interface Task {
 parentPort?.on('message', ({ scene, seed, from, to, margins, limits }: Task) => {
   const watched: Watched[] = [];
   for (let canary = from; canary < to; canary++) {
-    watched.push(watchCanary(scene, margins, limits, randomFrom(seed, canary, to)));
+    watched.push(watchCanary(scene, margins, limits, randomFrom(seed, canary, 0)));
   }
   parentPort?.postMessage(watched);
 });

@@ -126,6 +126,13 @@ describe('the scan', () => {
     expect(reasons.map(({ message }) => message.split(' ')[0])).toEqual(['linux/amd64']);
   });
 
+  test('of the index is not waited for where each platform has its own', async () => {
+    const own = { scans: [FINISHED] };
+    const index = { scans: [{ state: 'unsupported' as const }] };
+    const authorities = knowing({ [INDEX]: index, [AMD64.digest]: own, [ARM64.digest]: own });
+    expect(await checkVulnerabilities(authorities, IMAGE, BOTH, 'high')).toEqual([]);
+  });
+
   test('of the index does not do for linux/arm64', async () => {
     const authorities = knowing({ [INDEX]: { scans: [FINISHED] }, [AMD64.digest]: { scans: [FINISHED] } });
     const checked = checkVulnerabilities(authorities, IMAGE, BOTH, 'high');
