@@ -2,7 +2,7 @@ import type { RolloutEventMessage } from '../google/events.ts';
 import type { DeadMessage } from '../store/store.ts';
 import { isFirst } from './plan.ts';
 import type { Service, TargetSpec } from './policy.ts';
-import type { HistoryEntry, Rollout } from './record.ts';
+import { type HistoryEntry, isRollingOut, type Rollout } from './record.ts';
 
 /** Those of CDEvents' vocabulary that a rollout brings about, https://github.com/cdevents/spec/tree/v0.5.1. */
 type Shared =
@@ -203,7 +203,7 @@ function detailsOf(rollout: Rollout, entry: HistoryEntry): object {
     tag,
     phase,
     ...entry,
-    next: { wave: position.wave + 1, step: position.step + 1 },
+    ...(isRollingOut(rollout) ? { next: { wave: position.wave + 1, step: position.step + 1 } } : {}),
     weights: perTarget(targets, ({ weight }) => weight),
     ...(entry.reason.startsWith('AnalysisRun') ? { judgement } : {}),
     ...(entry.reason === 'RolledBack' ? { restored: stableDigests(rollout) } : {}),

@@ -105,7 +105,7 @@ export function remember(world: World, id: string): World {
 
 function promote(world: World, command: RolloutCommand, nowMs: number): Transition {
   const { rollout } = world;
-  if (command.full && isRollingOut(rollout)) {
+  if (command.full && (isRollingOut(rollout) || rollout.phase === 'Pending')) {
     const full = note(
       { ...rollout, isFull: true },
       nowMs,

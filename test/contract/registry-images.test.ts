@@ -38,23 +38,27 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function verify(repository: string, rules: Partial<VerifyRules> = {}): Promise<Verdict> {
-  const client = registryClient({ mirrors: { [HOST]: registry.url }, accessToken: async () => undefined });
+async function verify(
+  repository: string,
+  rules: Partial<VerifyRules> = {},
+  from = registry,
+): Promise<Verdict> {
+  const client = registryClient({ mirrors: { [HOST]: from.url }, accessToken: async () => undefined });
   const image = `${HOST}/${repository}`;
   const { digest } = await client.manifest(image, 'v1');
   return verifyImage(client, image, digest, { platforms: PLATFORMS, binaries: true, ...rules });
 }
 
 /** Media type of the first platform's first layer. */
-async function layerType(repository: string, verdict: Verdict): Promise<string> {
-  const manifest = await fetch(`${registry.url}/v2/${repository}/manifests/${verdict.platforms[0]?.digest}`, {
+async function layerType(repository: string, verdict: Verdict, from = registry): Promise<string> {
+  const manifest = await fetch(`${from.url}/v2/${repository}/manifests/${verdict.platforms[0]?.digest}`, {
     headers: { accept: [...MANIFEST_TYPES].join(', ') },
   });
   return manifestSchema.parse(await manifest.json()).layers[0]?.mediaType ?? '';
 }
 
-function at(repository: string): string {
-  return `docker://${new URL(registry.url).host}/${repository}:v1`;
+function at(repository: string, where = registry): string {
+  return `docker://${new URL(where.url).host}/${repository}:v1`;
 }
 
 const isBuildahAble = canBuild();
@@ -103,47 +107,33 @@ describe.skipIf(!HAS_SKOPEO)('an image that skopeo wrote', () => {
     expect(await layerType('acme/list', verdict)).toBe('application/vnd.docker.image.rootfs.diff.tar.gzip');
   });
 
-  it.each(['zstd', 'zstd:chunked'])(
-    'with layers compressed by %s is accepted with its binaries',
-    async format => {
-      const repository = `acme/${format.replace(':', '-')}`;
-      const unpacked = `dir:${path.join(folder, format.replace(':', '-'))}`;
+  it('with layers of many zstd frames is accepted with its binaries', async () => {
+    // To another registry, for skopeo uses again the gzip layers that it knows to be in the first.
+    const other = await serve(registryHandler(new RegistryCore({ host: HOST, clock: realClock })));
+    const unpacked = `dir:${path.join(folder, 'unpacked')}`;
+    try {
       await copy(at('acme/origin'), unpacked, '--all', '--src-tls-verify=false', '--dest-decompress');
-      const compress = ['--format', 'oci', '--dest-compress-format', format];
-      await copy(unpacked, at(repository), '--all', '--dest-tls-verify=false', ...compress);
-      const verdict = await verify(repository);
+      const compress = ['--format', 'oci', '--dest-compress-format', 'zstd:chunked'];
+      await copy(unpacked, at('acme/zstd', other), '--all', '--dest-tls-verify=false', ...compress);
+      const verdict = await verify('acme/zstd', {}, other);
       expect(verdict.reasons).toEqual([]);
-      expect(await layerType(repository, verdict)).toBe('application/vnd.oci.image.layer.v1.tar+zstd');
+      expect(await layerType('acme/zstd', verdict, other)).toBe(
+        'application/vnd.oci.image.layer.v1.tar+zstd',
+      );
       expect(verdict.platforms.map(({ executables }) => executables?.at(-1)?.is)).toEqual([
         'ELF 64-bit x86-64',
         'ELF 64-bit AArch64',
       ]);
-    },
-  );
+    } finally {
+      await other.close();
+    }
+  });
 
   it('for one platform only lacks the other', async () => {
     await copy(at('acme/origin'), at('acme/single'), ...insecure, '--override-arch', 'amd64');
     const verdict = await verify('acme/single');
     expect(verdict.reasons.map(({ code }) => code)).toEqual(['PlatformMissing', 'NotAnIndex']);
   });
-
-  it.skipIf(!HAS_REGISTRY)(
-    'as schema 1, as registries of old take it, is refused for what it is',
-    async () => {
-      await copy(
-        at('acme/origin'),
-        at('acme/old'),
-        ...insecure,
-        '--override-arch',
-        'amd64',
-        '--format',
-        'v2s1',
-      );
-      const verdict = await verify('acme/old');
-      expect(verdict.reasons.map(({ code }) => code)).toEqual(['UnsupportedMediaType']);
-      expect(verdict.reasons[0]?.message).toContain('schema 1');
-    },
-  );
 });
 
 describe.skipIf(!isBuildahAble)('an image that buildah built', () => {
