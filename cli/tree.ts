@@ -1,5 +1,8 @@
 import { isFirst } from '../functions/rollout/plan.ts';
 import type { Phase, Rollout, TargetState, TargetStatus } from '../functions/rollout/record.ts';
+import { printable } from './output.ts';
+
+export { printable } from './output.ts';
 
 type Mark = '✔' | '✖' | '◌' | '॥' | '⚠' | '◷';
 
@@ -73,7 +76,9 @@ function waveInfo(rollout: Rollout, wave: number): string {
   const steps = spec.strategy.steps.length;
   if (rollout.phase === 'Healthy' || wave < position.wave) return 'done';
   if (wave > position.wave || isFirst(rollout.targets)) return '';
-  return position.step < steps ? `step ${position.step + 1} of ${steps}` : 'promotion';
+  const place = position.step < steps ? `step ${position.step + 1} of ${steps}` : 'promotion';
+  const { judgement } = rollout;
+  return judgement ? `${place}, ${judgement.verdict}: ${judgement.message}` : place;
 }
 
 function targetRow(rollout: Rollout, name: string, branch: string, nowMs: number): string[] {
@@ -102,10 +107,4 @@ export function age(ms: number): string {
   if (seconds < 120) return `${seconds}s`;
   const minutes = Math.round(seconds / 60);
   return minutes < 120 ? `${minutes}m` : `${Math.round(minutes / 60)}h`;
-}
-
-/** Names and messages come from outside: no control character of theirs reaches the terminal. */
-export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]+/g, ' ');
 }

@@ -19,7 +19,7 @@ export async function freeze(deps: Dependencies, given: FreezeCommand & { id: st
   });
   if (!done) return;
   if (done.rollout) await announce(deps, done.before, done.rollout);
-  else await tell(deps, given, done.message);
+  else await tell(deps, given, done);
   const { active } = done.service;
   if (active === undefined) return;
   const { rollout } = await ensureExecution(deps, active);
@@ -27,10 +27,15 @@ export async function freeze(deps: Dependencies, given: FreezeCommand & { id: st
 }
 
 /** A service that has had no rollout has no record that could tell. */
-function tell(deps: Dependencies, given: FreezeCommand & { id: string }, message: string): Promise<void> {
+function tell(
+  deps: Dependencies,
+  given: FreezeCommand & { id: string },
+  { message, isRefused }: { message: string; isRefused: boolean },
+): Promise<void> {
   const { id, service, actor, command, reason } = given;
   deps.log('INFO', message, { service });
-  const what = command === 'freeze' ? 'frozen' : 'unfrozen';
+  const done = command === 'freeze' ? 'frozen' : 'unfrozen';
+  const what = isRefused ? 'commandrefused' : done;
   const details = { actor, reason, message };
   const event = serviceEvent(what, `${service}-${command}-${id}`, service, details, deps.nowMs());
   return publishQuietly(deps, event);

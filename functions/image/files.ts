@@ -66,7 +66,9 @@ export class LayerFiles {
 
   whiteOut(path: string): void {
     const place = this.#inside(path);
-    if (depthOf(place) <= MAX_DEPTH) this.#count(this.#whiteouts, place);
+    if (depthOf(place) > MAX_DEPTH) return;
+    this.#imply(place);
+    this.#count(this.#whiteouts, place);
   }
 
   makeOpaque(directory: string): void {

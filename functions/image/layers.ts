@@ -77,6 +77,8 @@ async function unpack(
     pipeline(steps, { signal }),
     readEntries(tar, files, rememberedBytes),
   ]);
+  // When another part failed, nothing else tells a connection that stands still.
+  blob.destroy();
   const errors: unknown[] = [written, read].flatMap(one => (one.status === 'rejected' ? [one.reason] : []));
   if (signal.aborted) throw normalise(signal.reason, `read layer ${descriptor.digest}`);
   const registrys = errors.find(error => error instanceof SlipwayError);

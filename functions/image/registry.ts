@@ -103,7 +103,9 @@ export function registryClient(options: RegistryOptions): Registry {
         const repository = locate(image, options.mirrors);
         if (!isDigest(digest)) throw malformed(operation, `"${digest.slice(0, 200)}" is not a digest`);
         const answer = await get(http, auth, repository, `blobs/${digest}`, '*/*', operation);
-        return Readable.from(checked(answer, digest, operation), { objectMode: false });
+        const stream = Readable.from(checked(answer, digest, operation), { objectMode: false });
+        // A generator that waits for the next chunk cannot be told to end.
+        return stream.once('close', () => answer.discard());
       });
     },
 

@@ -55,7 +55,7 @@ export function messageEvent(
 
 /** What befalls a service that has had no rollout yet, so that no history tells of it. */
 export function serviceEvent(
-  what: 'frozen' | 'unfrozen',
+  what: 'frozen' | 'unfrozen' | 'commandrefused',
   key: string,
   service: string,
   customData: object,
@@ -83,7 +83,7 @@ export function incidentEvent(
   const service = spec.name;
   const shared = reason === 'AlertRecorded' ? 'incident.detected' : 'incident.resolved';
   return {
-    id: `${service}-${reason}-${incident}`.toLowerCase(),
+    id: `${service}-${reason}-${incident}`,
     type: sharedType(shared),
     source: `services/${service}`,
     timeMs: nowMs,
@@ -183,13 +183,13 @@ function encoded(text: string): string {
  */
 function artifactBack(rollout: Rollout, { reason }: HistoryEntry): string {
   if (reason !== 'RolledBack') return artifactId(rollout);
-  const digest = Object.values(stableDigests(rollout)).find(one => one !== null);
+  const digest = Object.values(restoredDigests(rollout)).find(one => one !== null);
   return digest === undefined ? artifactId(rollout) : artifactId({ image: rollout.image, digest });
 }
 
-/** Per target; null when nothing served, or the platform does not tell. */
-function stableDigests({ targets }: Rollout): Record<string, string | null> {
-  return perTarget(targets, ({ stable }) => stable?.digest ?? null);
+/** Per target; null when nothing served, the platform does not tell, or the target was given up. */
+function restoredDigests({ targets }: Rollout): Record<string, string | null> {
+  return perTarget(targets, ({ stable, status }) => (status === 'Failed' ? null : (stable?.digest ?? null)));
 }
 
 /** The same fields in every event of a rollout, whatever its type; what belongs to one kind is there for that kind only. */
@@ -206,7 +206,7 @@ function detailsOf(rollout: Rollout, entry: HistoryEntry): object {
     ...(isRollingOut(rollout) ? { next: { wave: position.wave + 1, step: position.step + 1 } } : {}),
     weights: perTarget(targets, ({ weight }) => weight),
     ...(entry.reason.startsWith('AnalysisRun') ? { judgement } : {}),
-    ...(entry.reason === 'RolledBack' ? { restored: stableDigests(rollout) } : {}),
+    ...(entry.reason === 'RolledBack' ? { restored: restoredDigests(rollout) } : {}),
   };
 }
 

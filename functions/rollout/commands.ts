@@ -227,13 +227,14 @@ export function applyFreeze(
   { rollout, service }: { rollout: Rollout | undefined; service: ServiceState },
   command: FreezeCommand & { id: string },
   nowMs: number,
-): { rollout: Rollout | undefined; service: ServiceState; message: string } {
+): { rollout: Rollout | undefined; service: ServiceState; message: string; isRefused: boolean } {
   const isFreeze = command.command === 'freeze';
   const known = { ...service, handled: [...service.handled.slice(-199), command.id] };
   const tell = (reason: Reason, message: string, changed: ServiceState) => ({
     rollout: rollout && note(rollout, nowMs, reason, message),
     service: changed,
     message,
+    isRefused: reason === 'CommandRefused',
   });
   if (isFreeze === (service.frozen !== undefined)) {
     const why = service.frozen ? `${service.frozen.by} froze ${service.name} already` : 'it is not frozen';

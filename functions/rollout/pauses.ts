@@ -2,7 +2,7 @@ import { holdOf } from './holds.ts';
 import type { Evidence, Judgement } from './judge.ts';
 import { stepAt } from './plan.ts';
 import { isRollingOut, note, type Position, type Rollout } from './record.ts';
-import { pauseFor } from './stages.ts';
+import { goOn, pauseFor } from './stages.ts';
 import { trouble } from './trouble.ts';
 import { isSame, say, stay, type Transition, update, type World } from './world.ts';
 
@@ -103,7 +103,7 @@ function passes(world: World, nowMs: number): boolean {
 function waitAt(world: World, nowMs: number): Rollout {
   const { rollout } = world;
   const why = holdOf(world, nowMs) ?? personNeeded(rollout, nowMs);
-  if (why === undefined) return { ...rollout, phase: 'Progressing' };
+  if (why === undefined) return goOn(rollout, nowMs);
   return pauseFor(rollout, `Paused at ${rollout.pause?.gate}: ${why}`, nowMs);
 }
 

@@ -67,7 +67,7 @@ export function start(world: World, event: Starting, nowMs: number): World {
   const mayServe = rollout.targets[target]?.mayServe === true || stage === 'weight' || stage === 'promote';
   const change = { status: WORKING[stage], sinceMs: nowMs, isTouched: true, mayServe };
   const begun = withTarget(rollout, target, change);
-  return { ...world, rollout: begun.phase === 'Paused' ? { ...begun, phase: 'Progressing' } : begun };
+  return { ...world, rollout: goOn(begun, nowMs) };
 }
 
 export function hasBegun({ targets }: Rollout, { target, stage, weight }: Starting): boolean {
@@ -75,6 +75,12 @@ export function hasBegun({ targets }: Rollout, { target, stage, weight }: Starti
   if (!state?.isTouched) return false;
   const isDone = state.status === DONE[stage] && (weight === undefined || state.weight === weight);
   return isDone || state.status === WORKING[stage];
+}
+
+/** Nothing holds it any more. */
+export function goOn(rollout: Rollout, nowMs: number): Rollout {
+  if (rollout.phase !== 'Paused') return rollout;
+  return say({ ...rollout, phase: 'Progressing' }, nowMs, 'RolloutResumed', `${rollout.service} goes on`);
 }
 
 /** Says once why it waits. */

@@ -252,7 +252,8 @@ function untilSuccessful({ sick, seed }: Options): string {
 
 /** Says where a rule that fails no more healthy canaries has served fewer bad requests, by the median. */
 function compare(sick: readonly Sick[]): boolean {
-  const [counts, worse] = [{ fewer: 0, same: 0, more: 0, excluded: 0 }, new Array<string>()];
+  const counts = { fewer: 0, same: 0, more: 0, excluded: 0 };
+  const worse: string[] = [];
   for (const { scene, name, columns } of sick) {
     const ours = badAt(columns[0]?.stops ?? [], 0.5);
     for (const { name: rule, falseAlarms, stops } of columns.slice(2)) {

@@ -2,7 +2,13 @@ import { createHash } from 'node:crypto';
 import { cloudEvent, type RolloutEventMessage } from '../../functions/google/events.ts';
 import { messageEvent, rolloutEvent } from '../../functions/rollout/cdevents.ts';
 import type { Judgement } from '../../functions/rollout/judge.ts';
-import { type HistoryEntry, note, noteIncident, type Rollout } from '../../functions/rollout/record.ts';
+import {
+  type HistoryEntry,
+  note,
+  noteIncident,
+  type Rollout,
+  withTarget,
+} from '../../functions/rollout/record.ts';
 import { aWorld, play, START_MS, UNTIL_FIRST_PAUSE } from '../worlds.ts';
 
 /** The examples of docs/events.md, in its order. */
@@ -70,7 +76,7 @@ const created = note(
 );
 const burning = 'SLO alert rollout-guard (incident 0.n4x2) opened: burn rate above 10';
 const alerted = noteIncident(underWay, AT_MS, 'AlertRecorded', burning, '0.n4x2');
-const shifted = withTargets(underWay, 5);
+const shifted = withTarget(underWay, 'us', { weight: 5 });
 const weight = note(shifted, AT_MS, 'TrafficWeightUpdated', 'Advance hello.us canary weight 5', 'us');
 const judged = note({ ...shifted, judgement: A_JUDGEMENT }, AT_MS, 'AnalysisRunFailed', A_JUDGEMENT.message);
 const refused = messageEvent('refused', 'rollout-commands-1180', {

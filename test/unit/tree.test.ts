@@ -15,6 +15,15 @@ describe('the tree of a rollout', () => {
     expect(lines[5]).toMatch(/^ {3}└─ eu +CloudRun +◷ Armed /);
   });
 
+  test('says beside the wave in hand what the judge says', () => {
+    const none = { good: 0, bad: 0 };
+    const said = { verdict: 'Inconclusive', message: '77 more canary requests are needed' } as const;
+    const judgement = { ...said, atMs: START_MS, canary: none, stable: none, limit: 0, scopes: [] };
+    const lines = drawTree({ ...rollout, judgement }, START_MS, 200);
+    expect(lines[2]).toMatch(/step 4 of 4, Inconclusive: 77 more canary requests are needed$/);
+    expect(lines[4]).toMatch(/^└─ wave 2 +Wave$/);
+  });
+
   test('is cut to the width of the terminal', () => {
     for (const line of drawTree(rollout, START_MS, 60)) expect(line.length).toBeLessThanOrEqual(60);
   });

@@ -1,13 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { gzipSync } from 'node:zlib';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { constants, createZstdCompress, gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { digestOf } from '../../../functions/image/digest.ts';
 import type { Registry } from '../../../functions/image/registry.ts';
+import { inspectBinaries } from '../../../functions/image/entrypoint.ts';
+import { readImage } from '../../../functions/image/inspect.ts';
+import { readLayer } from '../../../functions/image/layers.ts';
 import { type Verdict, verifyImage } from '../../../functions/image/verify.ts';
 import type { HttpServer } from '../../../local/http.ts';
 import { standInElf } from '../../../local/images/elf.ts';
-import { dynamicElf } from './executables.ts';
+import { dynamicElf, scatteredElf } from './executables.ts';
 import {
   type Archive,
   directory,
@@ -158,6 +163,60 @@ describe('layers', () => {
   });
 });
 
+describe('a directory that a layer does not list', () => {
+  const sh = { name: 'usr/bin/sh', content: ARM };
+  const config = { Entrypoint: ['/bin/app'] };
+
+  it('is the link that it is in the layer below', async () => {
+    const layers = [[symlink('bin', 'usr/bin'), sh], [{ name: 'bin/app', content: '#!/bin/sh\n' }]];
+    expect(executed(await verifyFiles(layers, config))).toEqual([
+      '/usr/bin/app: script for /bin/sh',
+      '/usr/bin/sh: ELF 64-bit AArch64',
+    ]);
+    expect(executed(await verifyFiles(layers, { Entrypoint: ['/usr/bin/app'] }))[0]).toContain(
+      '/usr/bin/app',
+    );
+  });
+
+  it('is the link that it is in the same layer', async () => {
+    const layers = [[symlink('bin', 'usr/bin'), sh, { name: 'bin/app', content: '#!/usr/bin/sh\n' }]];
+    expect(executed(await verifyFiles(layers, { Entrypoint: ['/usr/bin/app'] }))).toHaveLength(2);
+  });
+
+  it('is no link any more when a layer in between listed it', async () => {
+    const layers = [
+      [symlink('bin', 'usr/bin'), sh],
+      [directory('bin')],
+      [{ name: 'bin/app', content: '#!/bin/sh\n' }],
+    ];
+    expect(codes(await verifyFiles(layers, config))).toEqual(['EntrypointNotFound']);
+  });
+
+  it('is no link any more when its layer took the link away', async () => {
+    const layers = [
+      [symlink('bin', 'usr/bin'), sh],
+      [{ name: '.wh.bin' }, { name: 'bin/app', content: '#!/bin/sh\n' }],
+    ];
+    expect(codes(await verifyFiles(layers, config))).toEqual(['EntrypointNotFound']);
+  });
+
+  it('takes its whiteouts along', async () => {
+    const layers = [
+      [symlink('bin', 'usr/bin'), { name: 'usr/bin/app', content: ARM }],
+      [{ name: 'bin/.wh.app' }],
+    ];
+    expect(codes(await verifyFiles(layers, config))).toEqual(['EntrypointNotFound']);
+  });
+
+  it('ends where links lead in circles', async () => {
+    const layers = [
+      [symlink('bin', 'usr'), symlink('usr', 'bin')],
+      [{ name: 'bin/app', content: '#!/bin/sh\n' }],
+    ];
+    expect(codes(await verifyFiles(layers, config))).toEqual(['EntrypointNotFound']);
+  });
+});
+
 describe('links', () => {
   it('are followed across layers, relative and absolute, in files and folders', async () => {
     const verdict = await verifyFiles(
@@ -301,6 +360,22 @@ describe('scripts and wrappers', () => {
     expect(executed(await verifyFiles(files(ARM), config))).toHaveLength(3);
   });
 
+  it('with the line ends of Windows are refused for that', async () => {
+    const verdict = await verifyFiles([[sh, { name: 'app.sh', content: '#!/bin/sh\r\nexec server\r\n' }]], {
+      Cmd: ['/app.sh'],
+    });
+    expect(codes(verdict)).toEqual(['EntrypointNotFound']);
+    expect(verdict.reasons[0]?.message).toContain('line ends of Windows');
+    expect(verdict.reasons[0]?.fix).toContain('dos2unix');
+  });
+
+  it('cannot write to a terminal by their names', async () => {
+    const verdict = await verifyFiles([[{ name: 'app', content: '#!/bin/\u001b[2J\u202eevil\n' }]], {
+      Cmd: ['/app'],
+    });
+    expect(verdict.reasons[0]?.message).toContain('/bin/\ufffd[2J\ufffdevil');
+  });
+
   it('are not blamed for words that only a shell understands', async () => {
     const config = [
       { Cmd: ['/bin/sh', '-c', 'cd /app && ./run'] },
@@ -341,6 +416,34 @@ describe('the dynamic loader', () => {
     const verdict = await verifyFiles([[{ name: 'lib/ld-musl-aarch64.so.1', content: ARM }], [app]], START);
     expect(codes(verdict)).toEqual(['LoaderMissing']);
     expect(verdict.reasons[0]?.message).toContain(LOADER);
+  });
+
+  it('of glibc is not in Alpine, and it says so', async () => {
+    const musl = { name: 'lib/ld-musl-aarch64.so.1', content: ARM };
+    const layer = await layerOf([musl, app]);
+    const { message = '', fix } = (await verify([layer], START)).reasons[0] ?? {};
+    for (const part of ['/bin/app', digestOf(layer.bytes), 'AArch64 for glibc', LOADER, musl.name]) {
+      expect(message).toContain(part);
+    }
+    expect(fix).toContain('FROM alpine in both');
+  });
+
+  it('of musl is not in Debian, and it says so', async () => {
+    const alpine = { name: 'bin/app', content: dynamicElf(183, '/lib/ld-musl-aarch64.so.1') };
+    const verdict = await verifyFiles([[{ name: LOADER, content: ARM }, alpine]], START);
+    expect(verdict.reasons[0]?.message).toContain('for musl (Alpine)');
+  });
+
+  it('is found at the end of an executable that was rewritten', async () => {
+    const rewritten = scatteredElf(183, LOADER, { table: 100_000, name: 200_000 });
+    const verdict = await verifyFiles([[{ name: 'bin/app', content: rewritten }]], START);
+    expect(codes(verdict)).toEqual(['LoaderMissing']);
+  });
+
+  it('that cannot be read is not taken for none', async () => {
+    const odder = scatteredElf(183, LOADER, { table: 200_000, name: 100_000 });
+    const verdict = await verifyFiles([[{ name: 'bin/app', content: odder }]], START);
+    expect(codes(verdict)).toEqual(['EntrypointUnknownFormat']);
   });
 
   it('must be of the same machine', async () => {
@@ -386,6 +489,29 @@ describe('a layer that cannot be unpacked', () => {
     expect((await single(gzipSync(tar.subarray(0, 5000)))).code).toBe('LayerInvalid');
   });
 
+  it('is truncated zstd', async () => {
+    const { mediaType, bytes, diffId } = await layerOf([{ name: 'x', content: randomBytes(9000) }], 'zstd');
+    expect((await single(bytes.subarray(0, 5000), diffId, mediaType)).code).toBe('LayerInvalid');
+  });
+
+  it('has more or fewer bytes than are listed', async () => {
+    const layer = await layerOf([{ name: 'bin/app', content: ARM }]);
+    const descriptor = odd.put(layer.mediaType, layer.bytes);
+    for (const size of [descriptor.size - 1, descriptor.size + 1]) {
+      const config = configFor('linux/arm64', { config: START, rootfs: { diff_ids: [layer.diffId] } });
+      const manifest = odd.manifest(config, [{ ...descriptor, size }]);
+      const rules = { platforms: ['linux/arm64'], binaries: true };
+      const verdict = await verifyImage(registry, IMAGE, manifest.digest, rules);
+      expect(codes(verdict)).toEqual(['ContentInvalid']);
+      expect(verdict.reasons[0]?.message).toContain(`${size} are listed`);
+    }
+  });
+
+  it('has a digest that cannot be checked', async () => {
+    const layer = await layerOf([{ name: 'bin/app', content: ARM }]);
+    expect((await single(layer.bytes, `blake3:${'a'.repeat(64)}`)).code).toBe('DigestUnsupported');
+  });
+
   it('is no archive', async () => {
     expect((await single(gzipSync(randomBytes(4096)))).code).toBe('LayerInvalid');
   });
@@ -411,9 +537,23 @@ describe('a layer that cannot be unpacked', () => {
     expect(codes(verdict)).toEqual(['ContentInvalid']);
   });
 
-  it('is a bomb', async () => {
-    const bomb = gzipSync(Buffer.alloc(100 * 1024 * 1024));
-    expect((await single(bomb)).message).toContain('unpacks to more than');
+  it.each([
+    ['gzip', (bytes: Buffer) => gzipSync(bytes, { level: 1 })],
+    ['zstd', (bytes: Buffer) => zstdCompressSync(bytes)],
+  ])('is a bomb of %s', async (compression, compress) => {
+    const bomb = compress(Buffer.alloc(70 * 1024 * 1024));
+    const mediaType = `application/vnd.oci.image.layer.v1.tar+${compression}`;
+    expect((await single(bomb, undefined, mediaType)).message).toContain('unpacks to more than');
+  });
+
+  it('wants a window that would fill the memory', async () => {
+    const params = { [constants.ZSTD_c_windowLog]: 27, [constants.ZSTD_c_enableLongDistanceMatching]: 1 };
+    const stream = createZstdCompress({ params });
+    stream.end(await tarOf([{ name: 'bin/app', content: ARM }]));
+    const bytes = await buffer(stream);
+    const { code, message } = await single(bytes, undefined, 'application/vnd.oci.image.layer.v1.tar+zstd');
+    expect(code).toBe('LayerInvalid');
+    expect(message).toContain('too much memory');
   });
 
   it('has a header that would fill the memory', async () => {
@@ -444,6 +584,41 @@ describe('a layer that cannot be unpacked', () => {
     });
     await expect(verdict).rejects.toMatchObject({ code: 'Unavailable', canRetry: true });
     await broken.server.close();
+  });
+
+  it('is not read for longer than there is time', async () => {
+    const layer = await layerOf([{ name: 'bin/app', content: ARM }]);
+    const config = configFor('linux/arm64', { config: START, rootfs: { diff_ids: [layer.diffId] } });
+    const { digest } = odd.manifest(config, [odd.put(layer.mediaType, layer.bytes)]);
+    const source = { registry, image: IMAGE };
+    const read = await readImage(source, {
+      digest,
+      size: (await registry.manifest(IMAGE, digest)).bytes.length,
+    });
+    if (!read.ok) throw new Error(read.reason.message);
+    const timeUp = AbortSignal.abort(new DOMException('time is up', 'TimeoutError'));
+    const inspection = inspectBinaries(source, read.value, { os: 'linux', architecture: 'arm64' }, timeUp);
+    await expect(inspection).rejects.toMatchObject({ code: 'DeadlineExceeded', canRetry: true });
+  });
+
+  it('that stands still is given up when time is up', async () => {
+    const layer = await layerOf([{ name: 'bin/app', content: ARM }]);
+    const standing = new Readable({ read: () => undefined });
+    const timeUp = new AbortController();
+    const stream = { manifest: registry.manifest, referrers: registry.referrers, blob: async () => standing };
+    const reading = readLayer(
+      { registry: stream, image: IMAGE },
+      {
+        descriptor: { mediaType: layer.mediaType, digest: digestOf(layer.bytes), size: layer.bytes.length },
+        diffId: layer.diffId,
+        rememberedBytes: 0,
+        signal: timeUp.signal,
+      },
+    );
+    standing.push(layer.bytes.subarray(0, 20));
+    timeUp.abort(new DOMException('time is up', 'TimeoutError'));
+    await expect(reading).rejects.toMatchObject({ code: 'DeadlineExceeded', canRetry: true });
+    expect(standing.destroyed).toBe(true);
   });
 
   it('ends in a verdict, whatever the bytes', async () => {

@@ -1,8 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { describeElf, expectedElf, readElf, sameMachine } from '../../../functions/image/elf.ts';
+import {
+  describeElf,
+  ElfReader,
+  expectedElf,
+  HEAD_BYTES,
+  readElf,
+  sameMachine,
+} from '../../../functions/image/elf.ts';
 import { standInElf } from '../../../local/images/elf.ts';
-import { dynamicElf } from './executables.ts';
+import { dynamicElf, scatteredElf } from './executables.ts';
 
 describe('readElf', () => {
   it('reads class, endianness and machine', () => {
@@ -67,5 +74,60 @@ describe('expectedElf', () => {
   it('knows nothing of other operating systems', () => {
     expect(expectedElf({ os: 'windows', architecture: 'amd64' })).toBeUndefined();
     expect(expectedElf({ os: 'linux', architecture: 'toString' })).toBeUndefined();
+  });
+});
+
+describe('ElfReader', () => {
+  const LOADER = '/lib64/ld-linux-x86-64.so.2';
+
+  function read(file: Buffer, chunkLength: number) {
+    const reader = new ElfReader();
+    for (let at = 0; at < file.length; at += chunkLength) reader.push(file.subarray(at, at + chunkLength));
+    return reader.end();
+  }
+
+  it.each([1, 7, 100, 8192, 8200, 1_000_000])(
+    'finds the headers and the name of the loader behind the head, in chunks of %i bytes',
+    chunkLength => {
+      for (const table of [8000, HEAD_BYTES - 20, HEAD_BYTES, 20_000]) {
+        const { elf } = read(scatteredElf(62, LOADER, { table, name: 30_000 }), chunkLength);
+        expect(elf).toEqual({ bits: 64, endianness: 'little', machine: 62, interpreter: LOADER });
+      }
+    },
+  );
+
+  it('says so when the name comes before the headers that tell its place', () => {
+    const { elf } = read(scatteredElf(62, LOADER, { table: 40_000, name: 20_000 }), 4096);
+    expect(elf).toEqual({ bits: 64, endianness: 'little', machine: 62, interpreterUnread: true });
+  });
+
+  it('says so when the file ends before', () => {
+    const file = scatteredElf(62, LOADER, { table: 20_000, name: 30_000 });
+    expect(read(file.subarray(0, 25_000), 4096).elf?.interpreterUnread).toBe(true);
+    expect(read(file.subarray(0, 15_000), 4096).elf?.interpreterUnread).toBe(true);
+  });
+
+  it('keeps the head alone of what is no executable', () => {
+    const { head, elf } = read(Buffer.alloc(100_000, '#!/bin/sh\n'), 4096);
+    expect(elf).toBeUndefined();
+    expect(head).toHaveLength(HEAD_BYTES);
+  });
+
+  it('takes an object file for no executable', () => {
+    const object = standInElf('linux/amd64');
+    object.writeUInt16LE(1, 16);
+    expect(readElf(object)).toBeUndefined();
+  });
+
+  it('survives any header in any chunks', () => {
+    const bytes = fc.uint8Array({ minLength: 64, maxLength: 400 });
+    fc.assert(
+      fc.property(bytes, fc.integer({ min: 1, max: 500 }), (tail, chunkLength) => {
+        const file = Buffer.concat([Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]), Buffer.alloc(9), tail]);
+        file.writeUInt16LE(2, 16);
+        file.writeUInt16LE(56, 54);
+        read(file, chunkLength);
+      }),
+    );
   });
 });

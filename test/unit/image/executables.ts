@@ -16,3 +16,16 @@ export function dynamicElf(machine: number, loader: string): Buffer {
   name.copy(file, 120);
   return file;
 }
+
+/** As tools leave it that rewrite executables: the program headers and the loader's name somewhere in a large file. */
+export function scatteredElf(machine: number, loader: string, at: { table: number; name: number }): Buffer {
+  const whole = dynamicElf(machine, loader);
+  const name = Buffer.from(`${loader}\0`);
+  const file = Buffer.alloc(Math.max(at.table + 56, at.name + name.length) + 5000);
+  whole.copy(file, 0, 0, 64);
+  file.writeBigUInt64LE(BigInt(at.table), 32);
+  whole.copy(file, at.table, 64, 120);
+  file.writeBigUInt64LE(BigInt(at.name), at.table + 8);
+  name.copy(file, at.name);
+  return file;
+}

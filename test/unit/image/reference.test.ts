@@ -19,6 +19,10 @@ describe('parseReference', () => {
       `us-central1-docker.pkg.dev/acme/apps/hello:v1@${SHA256}`,
       { host: 'us-central1-docker.pkg.dev', repository: 'acme/apps/hello', tag: 'v1', digest: SHA256 },
     ],
+    [
+      `localhost@sha384:${'0'.repeat(96)}`,
+      { host: 'docker.io', repository: 'library/localhost', digest: `sha384:${'0'.repeat(96)}` },
+    ],
     [`gcr.io/a__b/c.d-e---f@${SHA512}`, { host: 'gcr.io', repository: 'a__b/c.d-e---f', digest: SHA512 }],
     [
       'example.com/x@multihash+base58:QmRZxt2b1FVZPNqd8hsiykDL3TdBDeTSPX9Kv46HmX4Gx8',
@@ -40,6 +44,8 @@ describe('parseReference', () => {
     ['example.com/a___b', 'path component "a___b"'],
     ['example.com//b', 'path component ""'],
     ['exa_mple.com/b', 'not a host name'],
+    ['example.com:99999/b', 'not a host name'],
+    ['300.1.1.1/b', 'not a host name'],
     ['-x.com/b', 'not a host name'],
     ['example.com/a:', 'the tag ""'],
     ['example.com/a:-v', 'the tag "-v"'],

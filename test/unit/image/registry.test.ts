@@ -210,6 +210,19 @@ describe('blob', () => {
     await expect(blobOf(() => ({ status: 404 }), DIGEST)).rejects.toMatchObject({ code: 'NotFound' });
   });
 
+  it('that stands still can be left at once', async () => {
+    let closed: (() => void) | undefined;
+    const gone = new Promise<void>(resolve => {
+      closed = resolve;
+    });
+    const standing = new Readable({ read: () => undefined });
+    standing.push('some');
+    standing.on('close', () => closed?.());
+    const stream = await blobOf(() => ({ status: 200, body: standing }), DIGEST, 60_000);
+    stream.on('data', () => stream.destroy());
+    await gone;
+  });
+
   it('may be left half read', async () => {
     let closed: (() => void) | undefined;
     const gone = new Promise<void>(resolve => {
@@ -374,19 +387,75 @@ describe('authorization', () => {
     expect(error.code).toBe('Unauthenticated');
   });
 
-  it.each(['http://169.254.169.254/token', 'http://127.0.0.1/token', 'file:///etc/passwd', 'nonsense'])(
-    'does not fetch a token from %s',
-    async realm => {
-      const requests: Seen[] = [];
-      const fetching = await internet(request => {
-        requests.push(seen(request));
-        return { status: 401, headers: { 'www-authenticate': `Bearer realm="${realm}"` } };
-      });
+  it('exchanges an identity token for a pull token, by OAuth 2', async () => {
+    const forms: string[] = [];
+    const fetching = await internet(request => {
+      if (request.headers['x-host'] === 'auth.registry.example') {
+        forms.push(`${request.method} ${request.body.toString()} ${request.headers['authorization']}`);
+        return { status: 200, body: { access_token: 'mine' } };
+      }
+      if (request.headers['authorization'] === 'Bearer mine') return manifestReply;
+      const challenge = 'Bearer realm="https://auth.registry.example/token",service="hub"';
+      return { status: 401, headers: { 'www-authenticate': challenge } };
+    });
+    const registry = client({ fetch: fetching, credentials: async () => ({ identityToken: 'refresh me' }) });
+    expect((await registry.manifest('registry.example/acme/hello', 'v1')).digest).toBe(DIGEST);
+    expect(forms).toEqual([
+      'POST grant_type=refresh_token&client_id=slipway&service=hub&scope=repository%3Aacme%2Fhello%3Apull&refresh_token=refresh+me undefined',
+    ]);
+  });
+
+  it.each([
+    [400, 'Internal', false],
+    [401, 'Unauthenticated', false],
+    [403, 'PermissionDenied', false],
+    [404, 'Internal', false],
+    [429, 'ResourceExhausted', true],
+    [503, 'Unavailable', true],
+  ])(
+    'that a token service answers with %i fails as %s: that says nothing about the image',
+    async (status, code, canRetry) => {
+      const fetching = await internet(request =>
+        request.headers['x-host'] === 'auth.registry.example'
+          ? { status, headers: { 'retry-after': '3' } }
+          : {
+              status: 401,
+              headers: { 'www-authenticate': 'Bearer realm="https://auth.registry.example/t"' },
+            },
+      );
       const error = await failure(client({ fetch: fetching }).manifest('registry.example/acme/hello', 'v1'));
-      expect(error.canRetry).toBe(false);
-      expect(requests).toHaveLength(1);
+      expect(error).toMatchObject({ code, canRetry, retryAfterSeconds: 3 });
     },
   );
+
+  it('that a token service answers without end is no fault of the image either', async () => {
+    const fetching = await internet(request =>
+      request.headers['x-host'] === 'auth.registry.example'
+        ? { status: 200, body: Buffer.alloc(1024 * 1024, ' ') }
+        : { status: 401, headers: { 'www-authenticate': 'Bearer realm="https://auth.registry.example/t"' } },
+    );
+    const error = await failure(client({ fetch: fetching }).manifest('registry.example/acme/hello', 'v1'));
+    expect(error).toMatchObject({ code: 'Internal', canRetry: false });
+  });
+
+  it.each([
+    'http://169.254.169.254/token',
+    'http://127.0.0.1/token',
+    'https://auth.elsewhere.example/token',
+    'https://storage.googleapis.com/token',
+    'http://auth.registry.example/token',
+    'file:///etc/passwd',
+    'nonsense',
+  ])('does not fetch a token from %s', async realm => {
+    const requests: Seen[] = [];
+    const fetching = await internet(request => {
+      requests.push(seen(request));
+      return { status: 401, headers: { 'www-authenticate': `Bearer realm="${realm}"` } };
+    });
+    const error = await failure(client({ fetch: fetching }).manifest('registry.example/acme/hello', 'v1'));
+    expect(error.canRetry).toBe(false);
+    expect(requests).toHaveLength(1);
+  });
 });
 
 describe('a redirect', () => {
@@ -444,8 +513,11 @@ describe('a redirect', () => {
     'https://169.254.169.254/computeMetadata/v1/',
     'https://0.0.0.0/',
     'https://2130706433/',
-    'http://storage.example/',
-    'ftp://storage.example/',
+    'https://10.0.0.8/',
+    'https://elsewhere.example/',
+    'https://registry.example.elsewhere.example/',
+    'http://storage.googleapis.com/',
+    'ftp://storage.googleapis.com/',
     'http://[',
   ])('to %s is not followed', async location => {
     const requests: Seen[] = [];
@@ -467,6 +539,29 @@ describe('a redirect', () => {
     expect((await failure(registry.blob('registry.example/hello', DIGEST))).message).toContain(
       'innocent.registry.example',
     );
+  });
+
+  it('to a host that was configured is followed, whoever sends there', async () => {
+    const hosts: (string | undefined)[] = [];
+    const fetching = await internet(request => {
+      hosts.push(request.headers['x-host']);
+      return request.headers['x-host'] === 'minio.corp.example'
+        ? { status: 200, body: CONTENT }
+        : { status: 307, headers: { location: 'https://minio.corp.example/blob' } };
+    });
+    const mirrors = { 'minio.corp.example': 'https://minio.corp.example' };
+    const registry = client({ fetch: fetching, mirrors });
+    expect(await text(await registry.blob('registry.example/hello', digestOf(CONTENT)))).toBe('content');
+    expect(hosts).toEqual(['registry.example', 'minio.corp.example']);
+  });
+
+  it('to a foreign host is refused with the way to allow it', async () => {
+    const fetching = await internet(() => ({
+      status: 307,
+      headers: { location: 'https://minio.corp.example/blob' },
+    }));
+    const error = await failure(client({ fetch: fetching }).blob('registry.example/hello', DIGEST));
+    expect(error.message).toContain('SLIPWAY_REGISTRY_MIRRORS=minio.corp.example=https://minio.corp.example');
   });
 
   it('between configured mirrors on loopback is followed', async () => {

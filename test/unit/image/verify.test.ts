@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SlipwayError } from '../../../functions/errors.ts';
 import { digestOf } from '../../../functions/image/digest.ts';
@@ -134,6 +135,32 @@ describe('platforms', () => {
     const verdict = await verify(odd.manifest(configFor('linux/amd64')).digest);
     expect(codes(verdict)).toEqual(['PlatformMissing', 'NotAnIndex']);
     expect(verdict.platforms.map(({ platform }) => platform)).toEqual(['linux/amd64']);
+  });
+
+  it('of a lower variant are what a machine of a higher one runs, the best of them', async () => {
+    const variants = ['linux/amd64', 'linux/amd64/v2', 'linux/amd64/v4'];
+    const images = variants.map(variant => odd.manifest(configFor(variant, { note: variant })));
+    const index = odd.index(images.map((image, at) => listed(image, variants[at] ?? '')));
+    const verdict = await verify(index.digest, ['linux/amd64/v3']);
+    expect(verdict.reasons).toEqual([]);
+    expect(verdict.platforms.map(({ platform, digest }) => [platform, digest])).toEqual([
+      ['linux/amd64/v3', images[1]?.digest],
+    ]);
+  });
+
+  it('may leave the variant out of the config', async () => {
+    const index = odd.index([listed(odd.manifest(configFor('linux/arm')), 'linux/arm/v6')]);
+    expect((await verify(index.digest, ['linux/arm/v6'])).status).toBe('accepted');
+  });
+
+  it('that only a config names are missing when that cannot be read, for that reason', async () => {
+    const config = configFor('linux/arm64');
+    const silent = odd.manifest(config);
+    odd.forget(digestOf(Buffer.from(JSON.stringify(config))));
+    const amd = listed(odd.manifest(configFor('linux/amd64')), 'linux/amd64');
+    const verdict = await verify(odd.index([amd, silent]).digest);
+    expect(codes(verdict)).toEqual(['ContentMissing', 'PlatformMissing']);
+    expect((await verify(odd.index([amd, silent]).digest, ['linux/amd64'])).status).toBe('accepted');
   });
 
   it('with another variant do not count', async () => {
@@ -278,6 +305,75 @@ describe('content that cannot be an image', () => {
     const index = odd.index(Array.from({ length: 10_000 }, () => listed(child, 'linux/amd64')));
     expect(codes(await verify(index.digest, ['linux/amd64']))).toEqual(['IndexTooLarge']);
     expect(odd.requests).toHaveLength(1);
+  });
+
+  it('has more values than an index or a manifest can have', async () => {
+    const bomb = `{"schemaVersion":2,"manifests":[${'{},'.repeat(1_300_000)}{}]}`;
+    const verdict = await single(INDEX_TYPE, bomb);
+    expect(codes(verdict)).toEqual(['DocumentInvalid']);
+    expect(verdict.reasons[0]?.message).toContain('more than 100000 values');
+  });
+
+  it('is nested so deeply that reading it takes another way out', async () => {
+    const verdict = await single(INDEX_TYPE, `{"schemaVersion":2,"manifests":${'['.repeat(90_000)}`);
+    expect(codes(verdict)).toEqual(['DocumentInvalid']);
+  });
+
+  it('has more layers than can be mounted', async () => {
+    const layer = odd.put('application/vnd.oci.image.layer.v1.tar', 'x');
+    const many = odd.manifest(
+      configFor('linux/amd64'),
+      Array.from({ length: 501 }, () => layer),
+    );
+    const verdict = await verify(many.digest, ['linux/amd64']);
+    expect(codes(verdict)).toEqual(['DocumentInvalid']);
+    expect(verdict.reasons[0]?.message).toContain('501 layers');
+  });
+
+  it('has a command that would fill the record', async () => {
+    const words = Array.from({ length: 1000 }, () => 'x'.repeat(4000));
+    const manifest = odd.manifest(configFor('linux/amd64', { config: { Cmd: words } }));
+    const [platform] = (await verify(manifest.digest, ['linux/amd64'])).platforms;
+    expect(JSON.stringify(platform?.entrypoint).length).toBeLessThan(70_000);
+  });
+
+  it('names other places for its content, which are not asked', async () => {
+    const config = {
+      ...odd.put(CONFIG_TYPE, configFor('linux/amd64')),
+      urls: ['https://elsewhere.example/x'],
+    };
+    const body = { schemaVersion: 2, mediaType: MANIFEST_TYPE, config, layers: [] };
+    const verdict = await verify(odd.put(MANIFEST_TYPE, body).digest, ['linux/amd64']);
+    expect(verdict.status).toBe('accepted');
+    expect(odd.requests).toHaveLength(2);
+  });
+
+  it.each([`blake3:${'a'.repeat(64)}`, 'sha256:short', 'nonsense'])(
+    'is listed by %s, which nothing can be checked against',
+    async digest => {
+      const index = odd.index([listed({ mediaType: MANIFEST_TYPE, digest, size: 5 }, 'linux/amd64')]);
+      expect(codes(await verify(index.digest, ['linux/amd64']))).toEqual(['DigestUnsupported']);
+      expect(odd.requests).toHaveLength(1);
+    },
+  );
+
+  it('was pushed by a digest that cannot be computed here', async () => {
+    const verdict = await verify(`multihash+base58:QmRZxt2b1FVZPNqd8hsiykDL3TdBDeTSPX9Kv46HmX4Gx8`);
+    expect(codes(verdict)).toEqual(['DigestUnsupported']);
+    expect(verdict.reasons[0]?.fix).toContain('sha256');
+    expect(odd.requests).toHaveLength(0);
+  });
+
+  it('is checked against sha512 as well', async () => {
+    const config = JSON.stringify(configFor('linux/amd64'));
+    const digest = `sha512:${createHash('sha512').update(config).digest('hex')}`;
+    const described = odd.put(CONFIG_TYPE, config, digest);
+    const body = { schemaVersion: 2, mediaType: MANIFEST_TYPE, config: described, layers: [] };
+    expect((await verify(odd.put(MANIFEST_TYPE, body).digest, ['linux/amd64'])).status).toBe('accepted');
+    odd.put(CONFIG_TYPE, config.replace('hello', 'hullo'), digest);
+    expect(codes(await verify(odd.put(MANIFEST_TYPE, body).digest, ['linux/amd64']))).toEqual([
+      'ContentInvalid',
+    ]);
   });
 
   it('nests indexes without end', async () => {

@@ -7,17 +7,28 @@ import {
   rolloutEvent,
   serviceEvent,
 } from '../../../functions/rollout/cdevents.ts';
-import type { Judgement } from '../../../functions/rollout/judge.ts';
 import {
-  type HistoryEntry,
   note,
   noteIncident,
   type Reason,
   type Rollout,
+  withTarget,
 } from '../../../functions/rollout/record.ts';
+import { type RolloutEvent, transition } from '../../../functions/rollout/state.ts';
+import { A_JUDGEMENT, EXAMPLE_EVENTS, EXAMPLES, newestEntry } from '../../cdevents/examples.ts';
+import { parseSubscriptionFilter } from '../../../local/pubsub/filter.ts';
 import { findChecker, publishedSchemaProblems } from '../../cdevents/checker.ts';
 import { type Envelope, envelopeSchema, shapeProblems } from '../../cdevents/shape.ts';
-import { aService, aWorld, DIGEST, play, START_MS, UNTIL_FIRST_PAUSE, UNTIL_HEALTHY } from '../../worlds.ts';
+import {
+  aService,
+  aWorld,
+  DIGEST,
+  play,
+  START_MS,
+  UNTIL_FIRST_PAUSE,
+  UNTIL_GATE,
+  UNTIL_HEALTHY,
+} from '../../worlds.ts';
 
 /** The compiler sees to it that none is missing. */
 const REASONS = Object.keys({
@@ -72,13 +83,7 @@ function sent(rollout: Rollout, reason: Reason, target?: string): Envelope {
 }
 
 function envelopeOf(rollout: Rollout): Envelope {
-  return onTheWire(rolloutEvent(rollout, newest(rollout)));
-}
-
-function newest({ history }: Rollout): HistoryEntry {
-  const entry = history.at(-1);
-  if (!entry) throw new Error('the rollout has no history');
-  return entry;
+  return onTheWire(rolloutEvent(rollout, newestEntry(rollout)));
 }
 
 function onTheWire(event: Parameters<typeof cloudEvent>[0]): Envelope {
@@ -171,6 +176,12 @@ describe('what the world has a word for', () => {
     expect(customData).toMatchObject({ restored: { us: null, eu: null } });
   });
 
+  test('a target that was given up is not restored', () => {
+    const given = withTarget(healthy, 'us', { status: 'Failed' });
+    const before = `sha256:${'0'.repeat(64)}`;
+    expect(sent(given, 'RolledBack').data.customData).toMatchObject({ restored: { us: null, eu: before } });
+  });
+
   test('what went out in place of a bad digest is named itself', () => {
     const { subject } = sent({ ...healthy, undoes: 'hello-2' }, 'RolloutCompleted').data;
     expect(subject.content['artifactId']).toBe(HELLO);
@@ -246,28 +257,15 @@ describe('everything else', () => {
   });
 
   test('carries the judgement when it is a verdict, and only then', () => {
-    const judged = { ...underWay, judgement: aJudgement() };
-    expect(sent(judged, 'AnalysisRunFailed').data.customData['judgement']).toEqual(aJudgement());
+    const judged = { ...underWay, judgement: A_JUDGEMENT };
+    expect(sent(judged, 'AnalysisRunFailed').data.customData['judgement']).toEqual(A_JUDGEMENT);
     expect(sent(judged, 'CanaryPauseStep').data.customData).not.toHaveProperty('judgement');
   });
 });
 
-function aJudgement(): Judgement {
-  return {
-    verdict: 'Failed',
-    message: 'canary success rate 80.00% of 400 requests, stable 99.90% of 8000: below 98.90%',
-    atMs: START_MS,
-    canary: { good: 320, bad: 80 },
-    stable: { good: 7992, bad: 8 },
-    limit: 0.011,
-    because: 'worse',
-    scopes: [],
-  };
-}
-
 test('subscriptions can ask for type, service, rollout, phase, reason and target', () => {
   const rollout = note(underWay, START_MS, 'CanaryReady', 'it answers', 'us');
-  expect(rolloutEvent(rollout, newest(rollout)).attributes).toEqual({
+  expect(rolloutEvent(rollout, newestEntry(rollout)).attributes).toEqual({
     service: 'hello',
     rollout: underWay.id,
     phase: 'Progressing',
@@ -275,6 +273,20 @@ test('subscriptions can ask for type, service, rollout, phase, reason and target
     target: 'us',
   });
 });
+
+const GATE = { wave: 0, step: 3 };
+const ROLLBACK: readonly RolloutEvent[] = [
+  { type: 'looked', position: GATE, judgement: A_JUDGEMENT, callback: undefined },
+  { type: 'begun', workflow: 'rollback', execution: 'two' },
+  {
+    type: 'progressed',
+    target: 'us',
+    stage: 'restore',
+    progress: { status: 'done', message: 'as it was' },
+    weight: 0,
+  },
+  { type: 'restored' },
+];
 
 const DEAD = {
   id: '7',
@@ -285,8 +297,9 @@ const DEAD = {
 };
 
 const EVERYTHING: readonly Envelope[] = [
+  ...EXAMPLE_EVENTS.map(onTheWire),
   ...REASONS.flatMap(reason => [sent(underWay, reason), sent(healthy, reason, 'us')]),
-  sent({ ...underWay, judgement: aJudgement() }, 'AnalysisRunFailed'),
+  sent({ ...underWay, judgement: A_JUDGEMENT }, 'AnalysisRunFailed'),
   sent({ ...healthy, targets: targetsWith(healthy, null) }, 'RolloutCompleted'),
   envelopeOf(noteIncident(underWay, START_MS, 'AlertRecorded', 'it burns', 'incident-7')),
   onTheWire(incidentEvent('AlertRecorded', aService(), 'incident-8', 'it burns', START_MS)),
@@ -335,10 +348,47 @@ describe('every event there is', () => {
   function change(envelope: Envelope, to: (envelope: Envelope) => object): object {
     return { ...envelope, data: to(envelope) };
   }
+});
 
-  test('stands in docs/events.md with its type', () => {
-    const page = readFileSync(new URL('../../../docs/events.md', import.meta.url), 'utf8');
+describe('docs/events.md', () => {
+  const page = readFileSync(new URL('../../../docs/events.md', import.meta.url), 'utf8');
+
+  test('has the type of every event there is', () => {
     const missing = EVERYTHING.map(({ type }) => type).filter(type => !page.includes(`\`${type}\``));
     expect([...new Set(missing)]).toEqual([]);
   });
+
+  test('has examples that are what is sent', () => {
+    const blocks = [...page.matchAll(/^```json\n(.*?)^```$/gms)].map(([, text = '']) => JSON.parse(text));
+    expect(blocks).toEqual(JSON.parse(JSON.stringify(EXAMPLES)));
+  });
+
+  test('has filters that Pub/Sub takes and that let the example through', () => {
+    const [upgraded] = EXAMPLE_EVENTS;
+    const attributes = { ...upgraded?.attributes, type: upgraded?.type ?? '' };
+    const filters = [...page.matchAll(/--message-filter='([^']+)'/g)].map(([, filter = '']) => filter);
+    expect(filters).not.toHaveLength(0);
+    expect(filters.filter(filter => !parseSubscriptionFilter(filter)(attributes))).toEqual([]);
+  });
 });
+
+/** What a listener is promised to hear of. */
+test.each([
+  ['promoted', UNTIL_HEALTHY],
+  ['taken back', [...UNTIL_GATE, ...ROLLBACK]],
+])('every change of phase, weight and verdict of a rollout that is %s has an event', (_, events) => {
+  let world = aWorld();
+  const untold: string[] = [];
+  for (const event of events) {
+    const { rollout } = world;
+    world = transition(world, event, START_MS).world;
+    const isTold = world.rollout.history.length > rollout.history.length;
+    if (!isTold && told(rollout) !== told(world.rollout)) untold.push(JSON.stringify(event));
+  }
+  expect(untold).toEqual([]);
+});
+
+function told({ phase, targets, judgement }: Rollout): string {
+  const weights = Object.values(targets).map(({ weight }) => weight);
+  return JSON.stringify({ phase, weights, verdict: judgement?.verdict });
+}

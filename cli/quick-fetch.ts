@@ -1,0 +1,97 @@
+import http from 'node:http';
+import https from 'node:https';
+
+export interface QuickFetch {
+  readonly fetch: typeof fetch;
+  /** What came so far. */
+  readonly traffic: { readonly answers: number; readonly bytes: number };
+  /** Ends everything under way. */
+  close(): void;
+}
+
+/**
+ * As much of fetch as the registry client uses, over node:http: Node's own takes longer to load than the whole check of
+ * an image takes. Follows no redirects.
+ */
+export function quickFetch(): QuickFetch {
+  const traffic = { answers: 0, bytes: 0 };
+  const agents = new Map<string, http.Agent>();
+  const agentFor = (protocol: string) => {
+    const known = agents.get(protocol);
+    if (known) return known;
+    const agent = new (protocol === 'https:' ? https : http).Agent({ keepAlive: true });
+    agents.set(protocol, agent);
+    return agent;
+  };
+  return {
+    traffic,
+    async fetch(input, init = {}) {
+      const url = new URL(input instanceof URL ? input : String(input));
+      const { method = 'GET', headers, signal, body } = init;
+      const form = body instanceof URLSearchParams ? String(body) : undefined;
+      const type = form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' };
+      const agent = agentFor(url.protocol);
+      const options = { method, headers: { ...type, ...plain(headers) }, agent };
+      const incoming = await send(url, options, form, signal ?? undefined);
+      traffic.answers++;
+      return answerOf(incoming, signal ?? undefined, length => {
+        traffic.bytes += length;
+      });
+    },
+    close() {
+      for (const agent of agents.values()) agent.destroy();
+    },
+  };
+}
+
+function plain(headers: RequestInit['headers']): Record<string, string> {
+  if (!headers || typeof headers !== 'object' || Symbol.iterator in headers) return {};
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
+}
+
+function send(
+  url: URL,
+  options: http.RequestOptions,
+  form: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<http.IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const { request } = url.protocol === 'https:' ? https : http;
+    const sent = request(url, signal ? { ...options, signal } : options, resolve);
+    sent.on('error', error => reject(signal?.aborted ? signal.reason : error));
+    sent.end(form);
+  });
+}
+
+/** Status, headers and body: the rest of a Response the registry client does not read, and it would load Node's fetch. */
+function answerOf(
+  incoming: http.IncomingMessage,
+  signal: AbortSignal | undefined,
+  onBytes: (length: number) => void,
+): Response {
+  const chunks: AsyncIterator<Buffer> = incoming[Symbol.asyncIterator]();
+  async function read(): Promise<IteratorResult<Buffer, undefined>> {
+    try {
+      const { done, value } = await chunks.next();
+      if (done) return { done, value: undefined };
+      onBytes(value.length);
+      return { done: false, value };
+    } catch (error) {
+      throw signal?.aborted ? signal.reason : error;
+    }
+  }
+  const answer = {
+    status: incoming.statusCode ?? 0,
+    headers: { get: (name: string) => headerOf(incoming, name) },
+    body: {
+      getReader: () => ({ read }),
+      cancel: async () => void incoming.destroy(),
+    },
+  };
+  return Object.assign(Object.create(null), answer);
+}
+
+function headerOf({ headers }: http.IncomingMessage, name: string): string | null {
+  const value = headers[name.toLowerCase()];
+  return Array.isArray(value) ? value.join(', ') : (value ?? null);
+}
