@@ -2,7 +2,7 @@ import { LineCounter, parseDocument } from 'yaml';
 import { type Detection, detect, type ExpectedTraffic } from '../functions/rollout/detection.ts';
 import { findings } from '../functions/rollout/detection-warnings.ts';
 import { parsePolicy } from '../functions/rollout/policy.ts';
-import { locate, printProblem, type Source } from '../functions/rollout/policy-problems.ts';
+import { locate, type Source } from '../functions/rollout/policy-problems.ts';
 import { lintWorkflow } from '../local/workflows/lint.ts';
 
 export interface LintedFile {
@@ -32,10 +32,11 @@ export function lintFile(file: string, source: string, traffic: ExpectedTraffic)
 }
 
 /** `rollouts.yaml:12:9: error: services[0].name: expected …` */
-export function printLintProblem({ severity, ...problem }: LintProblem): string {
-  const { message, path } = problem;
-  const told = printProblem({ ...problem, path: '', message: `${severity}: ${path ? `${path}: ` : ''}${message}` });
-  return told;
+export function printLintProblem({ severity, file, line, column, path, message }: LintProblem): string {
+  const text = path ? `${path}: ${message}` : message;
+  // What Cloud Workflows says of a definition begins like this already.
+  const told = text.startsWith(`${severity} in `) ? text : `${severity}: ${text}`;
+  return `${file}:${line}:${column}: ${told}`;
 }
 
 /** A workflow is a map of subworkflows, `main` among them. */

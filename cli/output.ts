@@ -40,7 +40,9 @@ export function terminalOf({ env, stdout, stderr }: NodeJS.Process): Terminal {
 export type Colour = 'green' | 'red' | 'yellow' | 'dim' | 'bold';
 
 /** https://no-color.org: no colour where the variable is set, nor where nobody looks. */
-export function painter({ hasColour }: Pick<Terminal, 'hasColour'>): (colour: Colour, text: string) => string {
+export function painter({
+  hasColour,
+}: Pick<Terminal, 'hasColour'>): (colour: Colour, text: string) => string {
   return (colour, text) => (hasColour ? styleText(colour, text, { validateStream: false }) : text);
 }
 

@@ -26,7 +26,10 @@ export async function readPolicy(file: string): Promise<Policy> {
   const result = parsePolicy(await readText(file), file);
   if (result.ok) return result.policy;
   const operation = `read the policy ${file}`;
-  throw new SlipwayError(result.problems.map(printProblem).join('\n'), { code: 'InvalidArgument', operation });
+  throw new SlipwayError(result.problems.map(printProblem).join('\n'), {
+    code: 'InvalidArgument',
+    operation,
+  });
 }
 
 export interface Wanted {
@@ -38,10 +41,15 @@ export interface Wanted {
 
 /** @throws SlipwayError that names the services there are */
 export function serviceFor({ services }: Policy, { file, name, image }: Wanted): Service {
-  const [found, another] = services.filter(one => (name === undefined ? one.image === image : one.name === name));
+  const [found, another] = services.filter(one =>
+    name === undefined ? one.image === image : one.name === name,
+  );
   if (found && !another) return found;
   const names = services.map(one => one.name).join(', ') || 'none';
-  const what = name === undefined ? `${another ? 'several services' : 'no service'} of ${image}` : `no service "${name}"`;
+  const what =
+    name === undefined
+      ? `${another ? 'several services' : 'no service'} of ${image}`
+      : `no service "${name}"`;
   throw new SlipwayError(`${file} has ${what}; its services: ${names}. --service names one.`, {
     code: 'NotFound',
     operation: 'find the service',

@@ -1,5 +1,4 @@
 import http from 'node:http';
-import https from 'node:https';
 
 export interface QuickFetch {
   readonly fetch: typeof fetch;
@@ -15,13 +14,11 @@ export interface QuickFetch {
  */
 export function quickFetch(): QuickFetch {
   const traffic = { answers: 0, bytes: 0 };
-  const agents = new Map<string, http.Agent>();
-  const agentFor = (protocol: string) => {
-    const known = agents.get(protocol);
-    if (known) return known;
-    const agent = new (protocol === 'https:' ? https : http).Agent({ keepAlive: true });
-    agents.set(protocol, agent);
-    return agent;
+  const clients = new Map<string, Promise<Client>>();
+  const clientFor = (protocol: string) => {
+    const client = clients.get(protocol) ?? clientOf(protocol);
+    clients.set(protocol, client);
+    return client;
   };
   return {
     traffic,
@@ -30,18 +27,29 @@ export function quickFetch(): QuickFetch {
       const { method = 'GET', headers, signal, body } = init;
       const form = body instanceof URLSearchParams ? String(body) : undefined;
       const type = form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' };
-      const agent = agentFor(url.protocol);
-      const options = { method, headers: { ...type, ...plain(headers) }, agent };
-      const incoming = await send(url, options, form, signal ?? undefined);
+      const client = await clientFor(url.protocol);
+      const options = { method, headers: { ...type, ...plain(headers) }, agent: client.agent };
+      const incoming = await send(client, url, options, form, signal ?? undefined);
       traffic.answers++;
       return answerOf(incoming, signal ?? undefined, length => {
         traffic.bytes += length;
       });
     },
     close() {
-      for (const agent of agents.values()) agent.destroy();
+      for (const client of clients.values()) client.then(({ agent }) => agent.destroy());
     },
   };
+}
+
+interface Client {
+  readonly request: typeof http.request;
+  readonly agent: http.Agent;
+}
+
+/** TLS takes as long to load as all the rest. */
+async function clientOf(protocol: string): Promise<Client> {
+  const { request, Agent } = protocol === 'https:' ? (await import('node:https')).default : http;
+  return { request, agent: new Agent({ keepAlive: true }) };
 }
 
 function plain(headers: RequestInit['headers']): Record<string, string> {
@@ -50,13 +58,13 @@ function plain(headers: RequestInit['headers']): Record<string, string> {
 }
 
 function send(
+  { request }: Client,
   url: URL,
   options: http.RequestOptions,
   form: string | undefined,
   signal: AbortSignal | undefined,
 ): Promise<http.IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const { request } = url.protocol === 'https:' ? https : http;
     const sent = request(url, signal ? { ...options, signal } : options, resolve);
     sent.on('error', error => reject(signal?.aborted ? signal.reason : error));
     sent.end(form);

@@ -41,7 +41,11 @@ export function platformTable({ verdict, platforms, binaries }: VerdictReport): 
   const header = ['PLATFORM', 'DIGEST', 'SIZE', 'CONFIG', 'ENTRYPOINT', 'ELF'];
   const found = new Set(verdict.platforms.map(({ platform }) => platform));
   const missing = platforms.map(spelled).filter(platform => !found.has(platform));
-  return table([header, ...verdict.platforms.map(one => rowOf(one, binaries)), ...missing.map(one => [one, 'none that can be read'])]);
+  return table([
+    header,
+    ...verdict.platforms.map(one => rowOf(one, binaries)),
+    ...missing.map(one => [one, 'none that can be read']),
+  ]);
 }
 
 /** As verdicts spell it: `linux/arm64/v8` is `linux/arm64`. */
@@ -51,7 +55,9 @@ function spelled(text: string): string {
 }
 
 function rowOf(one: VerifiedPlatform, binaries: boolean): string[] {
-  const entrypoint = one.entrypoint.map(word => (/^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word)));
+  const entrypoint = one.entrypoint.map(word =>
+    /^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word),
+  );
   return [
     one.platform,
     shortDigest(one.digest),

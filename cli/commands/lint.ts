@@ -33,7 +33,10 @@ export async function lint(
 /** Those beside the policy, where there are any. */
 async function workflows(): Promise<string[]> {
   const names = await readdir(WORKFLOWS).catch(() => []);
-  return names.filter(name => /\.ya?ml$/.test(name)).sort().map(name => `${WORKFLOWS}/${name}`);
+  return names
+    .filter(name => /\.ya?ml$/.test(name))
+    .sort()
+    .map(name => `${WORKFLOWS}/${name}`);
 }
 
 function report(linted: readonly LintedFile[], paint: Painter): string[] {

@@ -15,6 +15,8 @@ export type FileContent =
 
 /** As the Linux kernel: this many links, then ELOOP. */
 const MAX_LINKS = 40;
+/** Links through links, within one layer, to the place that a layer above writes to. */
+const MAX_CHAINED_LINKS = 8;
 export const DIRECTORY: FileNode = { kind: 'directory' };
 /** What remembering a path takes besides its characters. */
 const ENTRY_BYTES = 160;
@@ -50,9 +52,9 @@ export class LayerFiles {
     return links;
   }
 
-  /** Whether the layer only has something in that directory, and does not make or remake it. */
-  implies(path: string): boolean {
-    return this.#implied.has(path) && !this.#nodes.has(path) && !this.hides(path);
+  /** The directories that the layer only has something in, and does not make or remake. */
+  implied(): string[] {
+    return [...this.#implied].filter(path => !this.#nodes.has(path) && !this.hides(path));
   }
 
   /** Paths that are too deep are passed over. */
@@ -97,13 +99,13 @@ export class LayerFiles {
     this.bytes += growth;
     for (const [path, node] of nodes) {
       this.#nodes.delete(path);
-      this.#nodes.set(`${to}${path.slice(from.length)}`, node);
+      this.#nodes.set(moved(path, from, to), node);
     }
     for (const paths of [this.#implied, this.#whiteouts, this.#opaque]) {
       for (const path of [...paths]) {
         if (path !== from && !isIn(path, from)) continue;
         paths.delete(path);
-        paths.add(`${to}${path.slice(from.length)}`);
+        paths.add(moved(path, from, to));
       }
     }
     this.#imply(`${to}/x`);
@@ -112,11 +114,11 @@ export class LayerFiles {
   /** Where unpacking puts a path, for links that the layer itself made before lead elsewhere. */
   #inside(path: string): string {
     let place = path;
-    for (let links = 0; links <= MAX_LINKS; links++) {
+    for (let links = 0; links <= MAX_LINKS && depthOf(place) <= MAX_DEPTH; links++) {
       const link = ancestorsOf(place).find(parent => this.#nodes.get(parent)?.kind === 'link');
       const node = link === undefined ? undefined : this.#nodes.get(link);
       if (link === undefined || node?.kind !== 'link') break;
-      place = `${targetOf(link, node.target)}${place.slice(link.length)}`;
+      place = moved(place, link, targetOf(link, node.target));
     }
     return place;
   }
@@ -191,15 +193,16 @@ export class ImageFiles {
 
   /** Unpacking goes from the bottom up: layers above write through the links of the one below, and those may chain. */
   #redirectThrough(links: ReadonlyMap<string, string>): void {
-    let moved = links.size > 0;
-    for (let round = 0; moved && round < MAX_LINKS; round++) {
-      moved = false;
-      for (const [path, target] of links) {
-        for (const above of this.#layers.toReversed()) {
-          if (above.implies(path)) above.redirect(path, targetOf(path, target));
-          else if (above.node(path) || above.hides(path)) break;
-          else continue;
-          moved = true;
+    let isMoving = links.size > 0;
+    for (let round = 0; isMoving && round < MAX_CHAINED_LINKS; round++) {
+      isMoving = false;
+      for (const [index, above] of [...this.#layers.entries()].reverse()) {
+        const between = this.#layers.slice(index + 1);
+        for (const path of above.implied()) {
+          const target = links.get(path);
+          if (target === undefined || between.some(layer => layer.node(path) ?? layer.hides(path))) continue;
+          above.redirect(path, targetOf(path, target));
+          isMoving = true;
         }
       }
     }
@@ -221,6 +224,11 @@ export class ImageFiles {
 /** Where a link leads, by its text alone. */
 function targetOf(link: string, target: string): string {
   return cleanPath(target.startsWith('/') ? target : `${parentOf(link)}/${target}`);
+}
+
+/** The path in another directory than the one that it is in, or is. */
+function moved(path: string, from: string, to: string): string {
+  return cleanPath(`${to}${path.slice(from.length)}`);
 }
 
 /** Inside the root whatever it says: `./a`, `/a` and `../a` are all `a`. */

@@ -22,7 +22,7 @@ export interface Setting {
 }
 
 /**
- * What the judge keeps between two looks: plain JSON, 250 bytes a target. Logarithms are of base e, with three decimals.
+ * What the judge keeps between two looks: plain JSON, a third of a kilobyte a target. Logarithms are of base e, with three decimals.
  */
 export interface Evidence {
   /** Blocks that end until then are in it, and what becomes known about them later is lost; undefined when none is. */

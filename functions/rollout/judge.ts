@@ -146,7 +146,7 @@ function lookAt(before: Evidence | undefined, observed: Observed, setting: Setti
     periods.reduce((state, period) => play(state, period, scopes, bounds), from);
   const folded = playAll(initialState(scopes, before), settled);
   const state = playAll(folded, recent);
-  const { stakes, ...evidence } = pack(folded, settled.length > 0 ? foldMs : before?.untilMs);
+  const { stakes, ...evidence } = pack(folded, settled.at(-1)?.endMs ?? before?.untilMs);
   return {
     observed,
     setting,

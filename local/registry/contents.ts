@@ -1,8 +1,9 @@
-import { appendFile, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, open, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 
 /** Bytes by digest, and uploads on their way to become some. */
 export interface Contents {
@@ -13,18 +14,31 @@ export interface Contents {
   begin(): Upload;
 }
 
+/** Bytes that are there, or that still arrive. */
+export type Bytes = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
 export interface Upload {
   readonly size: number;
-  append(bytes: Buffer): Promise<void>;
+  /** Keeps all of the bytes, or none of them if they end in an error. */
+  append(bytes: Bytes): Promise<void>;
   /** Keeps what was uploaded, if it has the digest; false, and nothing is kept, if not. */
   finish(digest: string): Promise<boolean>;
   cancel(): Promise<void>;
 }
 
+/** Algorithms that a digest may name, with the length of their lower-case hex. */
+const HEX_LENGTH: ReadonlyMap<string, number> = new Map([
+  ['sha256', 64],
+  ['sha512', 128],
+]);
+
+export function isAlgorithm(name: string): boolean {
+  return HEX_LENGTH.has(name);
+}
+
 export function hashFor(digest: string): ReturnType<typeof createHash> | undefined {
-  const match = /^(sha256|sha512):([0-9a-f]+)$/.exec(digest);
-  const [, algorithm, hex] = match ?? [];
-  if (algorithm === undefined || hex?.length !== (algorithm === 'sha256' ? 64 : 128)) return undefined;
+  const [, algorithm, hex] = /^([a-z0-9]+):([0-9a-f]+)$/.exec(digest) ?? [];
+  if (algorithm === undefined || hex?.length !== HEX_LENGTH.get(algorithm)) return undefined;
   return createHash(algorithm);
 }
 
@@ -47,15 +61,17 @@ export class MemoryContents implements Contents {
 
   begin(): Upload {
     const blobs = this.#blobs;
-    let parts: Buffer[] = [];
+    let parts: Uint8Array[] = [];
     let size = 0;
     return {
       get size() {
         return size;
       },
       async append(bytes) {
-        parts.push(bytes);
-        size += bytes.length;
+        const arrived: Uint8Array[] = [];
+        for await (const chunk of bytes) arrived.push(chunk);
+        parts = parts.concat(arrived);
+        size = parts.reduce((sum, part) => sum + part.length, 0);
       },
       async finish(digest) {
         const bytes = Buffer.concat(parts);
@@ -119,10 +135,15 @@ class FileUpload implements Upload {
     this.#keep = keep;
   }
 
-  async append(bytes: Buffer): Promise<void> {
+  async append(bytes: Bytes): Promise<void> {
     await mkdir(this.#directory, { recursive: true });
-    await appendFile(this.#file, bytes);
-    this.size += bytes.length;
+    try {
+      await pipeline(bytes, createWriteStream(this.#file, { flags: 'a' }));
+      this.size = (await stat(this.#file)).size;
+    } catch (error) {
+      await truncate(this.#file, this.size);
+      throw error;
+    }
   }
 
   async finish(digest: string): Promise<boolean> {

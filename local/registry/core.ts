@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../clock.ts';
-import { type Contents, FileContents, hashFor, MemoryContents, type Upload } from './contents.ts';
+import { type Bytes, type Contents, FileContents, hashFor, MemoryContents, type Upload } from './contents.ts';
 import { RegistryError } from './errors.ts';
 import { type ManifestFacts, readManifest } from './manifest.ts';
 
@@ -42,6 +42,13 @@ interface PendingUpload {
   readonly name: string;
   readonly upload: Upload;
   readonly sinceMs: number;
+  isChanging: boolean;
+}
+
+export interface Chunk {
+  readonly bytes: Bytes;
+  /** Where the client says that they belong; undefined when it does not say. */
+  readonly start?: number | undefined;
 }
 
 class Repository {
@@ -79,7 +86,8 @@ export class RegistryCore {
   }
 
   blobSize(name: string, digest: string): number {
-    const known = this.#repositories.get(checkName(name))?.blobs.has(checkDigest(digest));
+    checkDigest(digest);
+    const known = this.#repositories.get(checkName(name))?.blobs.has(digest);
     const size = known ? this.#contents.sizeOf(digest) : undefined;
     if (size === undefined) throw new RegistryError('BLOB_UNKNOWN', `blob ${digest} is not in ${name}`);
     return size;
@@ -110,42 +118,42 @@ export class RegistryCore {
     checkName(name);
     await this.#forgetOldUploads();
     const id = randomUUID();
-    this.#uploads.set(id, { name, upload: this.#contents.begin(), sinceMs: this.#clock.nowMs() });
+    const sinceMs = this.#clock.nowMs();
+    this.#uploads.set(id, { name, upload: this.#contents.begin(), sinceMs, isChanging: false });
     return id;
   }
 
   uploaded(name: string, id: string): number {
-    return this.#upload(name, id).size;
+    return this.#pending(name, id).upload.size;
   }
 
-  /** @param start where the client says the bytes belong; undefined when it does not say */
-  async append(name: string, id: string, bytes: Buffer, start: number | undefined): Promise<number> {
-    const upload = this.#upload(name, id);
-    if (start !== undefined && start !== upload.size) {
-      const message = `the chunk begins at ${start}, but ${upload.size} bytes were uploaded`;
-      throw new RegistryError('BLOB_UPLOAD_INVALID', message, 416);
-    }
-    await upload.append(bytes);
-    return upload.size;
+  /** @returns how many bytes were uploaded so far */
+  append(name: string, id: string, chunk: Chunk): Promise<number> {
+    return this.#change(name, id, async upload => {
+      await appendInOrder(upload, chunk);
+      return upload.size;
+    });
   }
 
-  async finishUpload(name: string, id: string, digest: string): Promise<void> {
-    const upload = this.#upload(name, id);
-    checkDigest(digest);
-    this.#uploads.delete(id);
-    if (!(await upload.finish(digest))) {
-      throw new RegistryError(
-        'DIGEST_INVALID',
-        `the ${upload.size} uploaded bytes do not have the digest ${digest}`,
-      );
-    }
-    this.#repository(name).blobs.add(digest);
+  /** @param last what is still to be added, possibly nothing; not read when the digest is no digest */
+  finishUpload(name: string, id: string, digest: string, last: Chunk): Promise<void> {
+    return this.#change(name, id, async upload => {
+      checkDigest(digest);
+      await appendInOrder(upload, last);
+      this.#uploads.delete(id);
+      if (!(await upload.finish(digest))) {
+        const message = `the ${upload.size} uploaded bytes do not have the digest ${digest}`;
+        throw new RegistryError('DIGEST_INVALID', message);
+      }
+      this.#repository(name).blobs.add(digest);
+    });
   }
 
-  async cancelUpload(name: string, id: string): Promise<void> {
-    const upload = this.#upload(name, id);
-    this.#uploads.delete(id);
-    await upload.cancel();
+  cancelUpload(name: string, id: string): Promise<void> {
+    return this.#change(name, id, async upload => {
+      this.#uploads.delete(id);
+      await upload.cancel();
+    });
   }
 
   /** @param reference tag or digest */
@@ -213,8 +221,8 @@ export class RegistryCore {
   }
 
   async #forgetOldUploads(): Promise<void> {
-    for (const [id, { upload, sinceMs }] of this.#uploads) {
-      if (this.#clock.nowMs() - sinceMs < UPLOAD_LIFETIME_MS) continue;
+    for (const [id, { upload, sinceMs, isChanging }] of this.#uploads) {
+      if (isChanging || this.#clock.nowMs() - sinceMs < UPLOAD_LIFETIME_MS) continue;
       this.#uploads.delete(id);
       await upload.cancel();
     }
@@ -235,11 +243,34 @@ export class RegistryCore {
     return known;
   }
 
-  #upload(name: string, id: string): Upload {
+  /** One request at a time: two that add to the same upload would mix their bytes. */
+  async #change<T>(name: string, id: string, change: (upload: Upload) => Promise<T>): Promise<T> {
+    const pending = this.#pending(name, id);
+    if (pending.isChanging) {
+      const message = `another request is still adding to upload ${id}; wait for its answer`;
+      throw new RegistryError('BLOB_UPLOAD_INVALID', message, 409);
+    }
+    pending.isChanging = true;
+    try {
+      return await change(pending.upload);
+    } finally {
+      pending.isChanging = false;
+    }
+  }
+
+  #pending(name: string, id: string): PendingUpload {
     const found = this.#uploads.get(id);
-    if (found?.name === name) return found.upload;
+    if (found?.name === name) return found;
     throw new RegistryError('BLOB_UPLOAD_UNKNOWN', `no upload ${id} to ${name} is under way`);
   }
+}
+
+async function appendInOrder(upload: Upload, { bytes, start }: Chunk): Promise<void> {
+  if (start !== undefined && start !== upload.size) {
+    const message = `the chunk begins at ${start}, but ${upload.size} bytes were uploaded`;
+    throw new RegistryError('BLOB_UPLOAD_INVALID', message, 416);
+  }
+  await upload.append(bytes);
 }
 
 function isDigestLike(reference: string): boolean {

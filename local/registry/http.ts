@@ -1,54 +1,75 @@
 import type { Faults } from '../faults.ts';
 import type { HttpHandler, HttpReply, HttpRequest } from '../http.ts';
-import type { RegistryCore, StoredManifest } from './core.ts';
+import { isAlgorithm } from './contents.ts';
+import type { Chunk, RegistryCore, StoredManifest } from './core.ts';
 import { RegistryError } from './errors.ts';
+
+/** A request whose body need not fit into memory. */
+export interface RegistryRequest extends HttpRequest {
+  /** The body as it arrives, if the server streams it; `body` is empty then. */
+  readonly stream?: AsyncIterable<Uint8Array>;
+}
 
 /** Serves a registry by the distribution specification, version 1.1, to any OCI client. */
 export function registryHandler(core: RegistryCore, options: { readonly faults?: Faults } = {}): HttpHandler {
-  const handler: HttpHandler = async request => {
-    try {
-      const reply = await route(core, request);
-      return { ...reply, headers: { 'docker-distribution-api-version': 'registry/2.0', ...reply.headers } };
-    } catch (error) {
-      if (!(error instanceof RegistryError)) throw error;
-      return {
-        status: error.status,
-        body: { errors: [{ code: error.code, message: error.message, detail: null }] },
-      };
-    }
+  const handler: HttpHandler = async (request: RegistryRequest) => {
+    const reply = await route(core, request).catch(refusal);
+    return { ...reply, headers: { 'docker-distribution-api-version': 'registry/2.0', ...reply.headers } };
   };
   return options.faults?.wrap(handler) ?? handler;
 }
 
+function refusal(error: unknown): HttpReply {
+  if (!(error instanceof RegistryError)) throw error;
+  return {
+    status: error.status,
+    body: { errors: [{ code: error.code, message: error.message, detail: null }] },
+  };
+}
+
 type Route = (
   core: RegistryCore,
-  request: HttpRequest,
+  request: RegistryRequest,
   name: string,
   rest: string,
 ) => Promise<HttpReply> | HttpReply;
 
+const UPLOADS = /^\/v2\/(.+)\/blobs\/uploads\/([^/]*)$/;
+
+/** Whether the body is a blob or a part of one: of any size, and so to be streamed. */
+export function isUpload({ path }: Pick<HttpRequest, 'path'>): boolean {
+  return UPLOADS.test(path);
+}
+
 /** Names may hold slashes and words such as "blobs": the last match in the path decides. */
 const ROUTES: readonly (readonly [RegExp, Route])[] = [
-  [/^\/v2\/(.+)\/blobs\/uploads\/([^/]*)$/, upload],
+  [UPLOADS, upload],
   [/^\/v2\/(.+)\/blobs\/([^/]+)$/, blob],
   [/^\/v2\/(.+)\/manifests\/([^/]+)$/, manifest],
   [/^\/v2\/(.+)\/referrers\/([^/]+)$/, referrers],
   [/^\/v2\/(.+)\/tags\/(list)$/, tags],
 ];
 
-async function route(core: RegistryCore, request: HttpRequest): Promise<HttpReply> {
+async function route(core: RegistryCore, request: RegistryRequest): Promise<HttpReply> {
   const { path } = request;
-  if (path === '/v2' || path === '/v2/') return { status: 200, body: {} };
-  if (path === '/v2/_catalog') return { status: 200, body: { repositories: core.repositories() } };
+  if (['/v2', '/v2/', '/v2/_catalog'].includes(path)) {
+    checkMethod(request, ['GET', 'HEAD']);
+    return { status: 200, body: path.endsWith('_catalog') ? { repositories: core.repositories() } : {} };
+  }
   const uploads = path.endsWith('/blobs/uploads') ? `${path}/` : path;
   for (const [pattern, handle] of ROUTES) {
     const [, name, rest] = pattern.exec(uploads) ?? [];
-    if (name !== undefined) return handle(core, request, name, decodeURIComponent(rest ?? ''));
+    if (name !== undefined) return handle(core, request, name, decode(rest ?? ''));
   }
-  return {
-    status: 404,
-    body: { errors: [{ code: 'UNSUPPORTED', message: `no such path: ${path}`, detail: null }] },
-  };
+  throw new RegistryError('UNSUPPORTED', `no such path: ${path}`, 404);
+}
+
+function decode(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new RegistryError('UNSUPPORTED', `"${segment}" is not percent-encoded UTF-8`, 400);
+  }
 }
 
 async function blob(
@@ -68,7 +89,8 @@ async function blob(
     'docker-content-digest': digest,
     'accept-ranges': 'bytes',
   };
-  const range = parseRange(request.headers['range'], size);
+  // RFC 9110 defines ranges for GET alone.
+  const range = request.method === 'GET' ? parseRange(request.headers['range'], size) : undefined;
   if (range === 'unsatisfiable') return { status: 416, headers: { 'content-range': `bytes */${size}` } };
   const { start, end } = range ?? { start: 0, end: size - 1 };
   const partial = range ? { 'content-range': `bytes ${start}-${end}/${size}` } : {};
@@ -93,7 +115,7 @@ function parseRange(
 
 async function upload(
   core: RegistryCore,
-  request: HttpRequest,
+  request: RegistryRequest,
   name: string,
   id: string,
 ): Promise<HttpReply> {
@@ -105,11 +127,9 @@ async function upload(
     case 'GET':
       return uploadStatus(name, id, core.uploaded(name, id), 204);
     case 'PATCH':
-      return uploadStatus(name, id, await core.append(name, id, request.body, chunkStart(request)), 202);
+      return uploadStatus(name, id, await core.append(name, id, chunkOf(request)), 202);
     case 'PUT':
-      if (request.body.length > 0) await core.append(name, id, request.body, chunkStart(request));
-      await core.finishUpload(name, id, digestOf(request));
-      return created(`/v2/${name}/blobs/${digestOf(request)}`, digestOf(request));
+      return finishUpload(core, request, name, id);
     case 'DELETE':
       await core.cancelUpload(name, id);
       return { status: 204 };
@@ -118,21 +138,51 @@ async function upload(
   }
 }
 
-function chunkStart(request: HttpRequest): number | undefined {
-  const start = /^(?:bytes )?(\d+)-/.exec(request.headers['content-range'] ?? '')?.[1];
-  return start === undefined ? undefined : Number(start);
+function chunkOf(request: RegistryRequest): Chunk {
+  const bytes = request.stream ?? [request.body];
+  const range = request.headers['content-range'];
+  if (range === undefined) return { bytes };
+  const [, first, last] = /^(\d+)-(\d+)$/.exec(range) ?? [];
+  if (first === undefined || last === undefined) {
+    const message = `Content-Range is "${range}"; expected FIRST-LAST, both included, such as 0-1023`;
+    throw new RegistryError('BLOB_UPLOAD_INVALID', message);
+  }
+  const announced = Number(last) - Number(first) + 1;
+  const sent = request.stream ? Number(request.headers['content-length']) : request.body.length;
+  // A body without a Content-Length (chunked transfer encoding) is not known before it has arrived.
+  if (!Number.isNaN(sent) && sent !== announced) {
+    const message = `Content-Range ${range} is ${announced} bytes, but the body has ${sent}`;
+    throw new RegistryError('SIZE_INVALID', message);
+  }
+  return { bytes, start: Number(first) };
 }
 
-async function startUpload(core: RegistryCore, request: HttpRequest, name: string): Promise<HttpReply> {
+async function finishUpload(
+  core: RegistryCore,
+  request: RegistryRequest,
+  name: string,
+  id: string,
+): Promise<HttpReply> {
+  const digest = digestOf(request);
+  await core.finishUpload(name, id, digest, chunkOf(request));
+  return created(`/v2/${name}/blobs/${digest}`, digest);
+}
+
+async function startUpload(core: RegistryCore, request: RegistryRequest, name: string): Promise<HttpReply> {
   const mount = request.query.get('mount');
   if (mount !== null && core.mount(name, mount, request.query.get('from') ?? undefined)) {
     return created(`/v2/${name}/blobs/${mount}`, mount);
   }
+  const algorithm = request.query.get('digest-algorithm');
+  if (algorithm !== null && !isAlgorithm(algorithm)) {
+    throw new RegistryError(
+      'DIGEST_INVALID',
+      `digests by "${algorithm}" cannot be checked; use sha256 or sha512`,
+    );
+  }
   const id = await core.beginUpload(name);
   if (request.query.get('digest') === null) return uploadStatus(name, id, 0, 202);
-  await core.append(name, id, request.body, undefined);
-  await core.finishUpload(name, id, digestOf(request));
-  return created(`/v2/${name}/blobs/${digestOf(request)}`, digestOf(request));
+  return finishUpload(core, request, name, id);
 }
 
 function uploadStatus(name: string, id: string, size: number, status: number): HttpReply {
@@ -201,7 +251,14 @@ function tags(core: RegistryCore, request: HttpRequest, name: string): HttpReply
   const last = request.query.get('last');
   const after = core.tags(name).filter(tag => last === null || tag > last);
   const limit = request.query.get('n');
-  const page = limit === null ? after : after.slice(0, Math.max(0, Number(limit) || 0));
+  if (limit !== null && !/^\d+$/.test(limit)) {
+    throw new RegistryError(
+      'UNSUPPORTED',
+      `n is "${limit}"; expected how many tags to list, such as 100`,
+      400,
+    );
+  }
+  const page = limit === null ? after : after.slice(0, Number(limit));
   const end = page.at(-1);
   const more = end !== undefined && page.length < after.length;
   const query = new URLSearchParams({ n: limit ?? '', last: end ?? '' });

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { Watched } from './watch.ts';
@@ -30,12 +31,10 @@ export class Watchers implements AsyncDisposable {
   async #run(task: Task): Promise<Watched[]> {
     const worker = this.#idle.pop() ?? (await new Promise<Worker>(resolve => this.#waiting.push(resolve)));
     try {
-      return await new Promise<Watched[]>((resolve, reject) => {
-        worker.once('message', resolve).once('error', reject);
-        worker.postMessage(task);
-      });
+      worker.postMessage(task);
+      const [watched = []]: Watched[][] = await once(worker, 'message');
+      return watched;
     } finally {
-      worker.removeAllListeners();
       const next = this.#waiting.shift();
       if (next) next(worker);
       else this.#idle.push(worker);

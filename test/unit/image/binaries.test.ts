@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { digestOf } from '../../../functions/image/digest.ts';
 import type { Registry } from '../../../functions/image/registry.ts';
 import { inspectBinaries } from '../../../functions/image/entrypoint.ts';
+import { MAX_REMEMBERED_BYTES } from '../../../functions/image/files.ts';
 import { readImage } from '../../../functions/image/inspect.ts';
 import { readLayer } from '../../../functions/image/layers.ts';
 import { type Verdict, verifyImage } from '../../../functions/image/verify.ts';
@@ -198,6 +199,17 @@ describe('a directory that a layer does not list', () => {
       [{ name: '.wh.bin' }, { name: 'bin/app', content: '#!/bin/sh\n' }],
     ];
     expect(codes(await verifyFiles(layers, config))).toEqual(['EntrypointNotFound']);
+  });
+
+  it('may be a link to the root, or to a link', async () => {
+    const start = async (layers: readonly (readonly TarEntry[])[], file: string) =>
+      executed(await verifyFiles(layers, { Entrypoint: [file] }));
+    const app = { name: 'bin/app', content: ARM };
+    const link = [symlink('bin', 'usr/bin'), symlink('usr', 'system/usr'), directory('system/usr/bin')];
+    expect(await start([[symlink('bin', '/')], [app]], '/app')).toEqual(['/app: ELF 64-bit AArch64']);
+    expect(await start([link, [app]], '/system/usr/bin/app')).toEqual([
+      '/system/usr/bin/app: ELF 64-bit AArch64',
+    ]);
   });
 
   it('takes its whiteouts along', async () => {
@@ -452,25 +464,6 @@ describe('the dynamic loader', () => {
   });
 });
 
-/** An archive of empty files named by numbers. Only the name and, with it, the checksum differ from header to header. */
-function manyEmptyFiles(count: number): Buffer {
-  const header = Buffer.alloc(512);
-  header.write('000755 \0', 100);
-  header.write('00000000000 ', 124);
-  header.write('        0', 148);
-  header.write('ustar\x0000', 257);
-  const headerSum = header.reduce((total, byte) => total + byte, 0);
-  const tar = Buffer.alloc(512 * (count + 2));
-  for (let index = 0; index < count; index++) {
-    const name = Buffer.from(String(index));
-    header.copy(tar, index * 512);
-    name.copy(tar, index * 512);
-    const sum = name.reduce((total, byte) => total + byte, headerSum);
-    tar.write(`${sum.toString(8).padStart(6, '0')}\0 `, index * 512 + 148);
-  }
-  return tar;
-}
-
 describe('a layer that cannot be unpacked', () => {
   async function single(bytes: Buffer, diffId = digestOf(Buffer.from('whatever')), mediaType = GZIP) {
     const verdict = await verify([{ mediaType, bytes, diffId }], START);
@@ -561,11 +554,25 @@ describe('a layer that cannot be unpacked', () => {
     expect((await single(gzipSync(tar))).code).toBe('LayerInvalid');
   });
 
-  it('has too many files', async () => {
-    const tar = manyEmptyFiles(210_000);
-    expect((await single(tar, digestOf(tar), 'application/vnd.oci.image.layer.v1.tar')).message).toContain(
-      'more paths than can be looked at',
-    );
+  it('has more files than there is memory for', async () => {
+    const entries = Array.from({ length: 50 }, (_, index) => ({ name: `bin/${index}`, content: ARM }));
+    const layer = await layerOf(entries);
+    const { size, digest } = odd.put(layer.mediaType, layer.bytes);
+    const read = (rememberedBytes: number) =>
+      readLayer(
+        { registry, image: IMAGE },
+        {
+          descriptor: { mediaType: layer.mediaType, digest, size },
+          diffId: layer.diffId,
+          rememberedBytes,
+          signal: new AbortController().signal,
+        },
+      );
+    expect(await read(MAX_REMEMBERED_BYTES - 20_000)).toMatchObject({ ok: true });
+    expect(await read(MAX_REMEMBERED_BYTES - 1000)).toMatchObject({
+      ok: false,
+      reason: { code: 'LayerInvalid', message: expect.stringContaining('more paths than can be looked at') },
+    });
   });
 
   it('is worth a retry when it was the connection that broke', async () => {

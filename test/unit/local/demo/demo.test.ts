@@ -14,7 +14,7 @@ describe("the demo's policy", () => {
       const result = parsePolicy(source, 'rollouts.yaml');
       return result.ok ? result.policy.services[0] : undefined;
     });
-    expect(played?.strategy.steps[1]).toEqual({ pause: { duration: 3 } });
+    expect(played?.strategy.steps[1]).toEqual({ pause: { duration: 2 } });
     expect(played?.strategy.steps.length).toBe(written?.strategy.steps.length);
     expect(played?.targets).toEqual(written?.targets);
   });

@@ -1,0 +1,22 @@
+import './older-node.ts';
+import { run } from './main.ts';
+import { printable, terminalOf } from './output.ts';
+
+/** Runs the command line in this process. */
+export async function begin(process: NodeJS.Process): Promise<void> {
+  process.stdout.on('error', leave);
+  try {
+    process.exitCode = await run(process.argv.slice(2), terminalOf(process));
+  } catch (error) {
+    // A stack of bundled code helps nobody, unless it is asked for.
+    const stack = process.env['SLIPWAY_DEBUG'] && error instanceof Error ? error.stack : undefined;
+    const message = stack ?? printable(error instanceof Error ? error.message : String(error));
+    process.stderr.write(`slipway failed where it should not: ${message}\n`);
+  }
+}
+
+/** Whoever read the output has seen enough: `slipway lint | head`. */
+function leave(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+}

@@ -1,0 +1,72 @@
+import { chmod, readFile, rm } from 'node:fs/promises';
+import { builtinModules } from 'node:module';
+import path from 'node:path';
+import { build, type Plugin } from 'esbuild';
+
+const ROOT = path.join(import.meta.dirname, '..');
+
+/** Large, seldom needed, and installed beside the command line. */
+const NOT_BUNDLED = ['@google-cloud/*', '@kubernetes/*', 'google-auth-library'];
+
+/** Builds `slipway.js` and the chunks it loads when they are needed. Same sources, same bytes. */
+export async function buildCommandLine(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+  await build({
+    absWorkingDir: ROOT,
+    entryPoints: { slipway: 'cli/start.ts' },
+    outdir: folder,
+    chunkNames: 'chunks/[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    minify: true,
+    legalComments: 'none',
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    external: NOT_BUNDLED,
+    plugins: [lazyBuiltins, leanZod],
+  });
+  await chmod(path.join(folder, 'slipway.js'), 0o755);
+}
+
+/**
+ * Importing a module of Node's loads it and reads every one of its exports: tens of milliseconds for node:https or
+ * node:child_process, and more for node:http, of which some exports load all of fetch. So it is loaded when something of
+ * it is used, and only that is read.
+ */
+const lazyBuiltins: Plugin = {
+  name: 'lazy builtins',
+  setup({ onResolve, onLoad }) {
+    const names = builtinModules.map(name => name.replace(/^node:/, '').replaceAll('/', '\\/'));
+    onResolve({ filter: new RegExp(`^(?:node:)?(?:${names.join('|')}|sqlite)$`) }, ({ path: name }) => ({
+      path: name.replace(/^node:/, ''),
+      namespace: 'builtin',
+    }));
+    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path: name }) => ({ contents: lazily(name) }));
+  },
+};
+
+function lazily(name: string): string {
+  const load = `process.getBuiltinModule(${JSON.stringify(`node:${name}`)})`;
+  const builtin: unknown = process.getBuiltinModule(`node:${name}`);
+  // Some are a class as well, and the process knows itself by identity.
+  if (typeof builtin !== 'object' || builtin === null || name === 'process') return `module.exports = ${load};`;
+  return `
+    let loaded;
+    for (const name of ${JSON.stringify(Object.keys(builtin))}) {
+      Object.defineProperty(exports, name, { enumerable: true, get: () => (loaded ??= ${load})[name] });
+    }`;
+}
+
+/** Of the object `z` every part is kept, all languages included; of the module only what is used. */
+const leanZod: Plugin = {
+  name: 'lean zod',
+  setup({ onLoad }) {
+    onLoad({ filter: /\.ts$/ }, async ({ path: file }) => ({
+      contents: (await readFile(file, 'utf8')).replace("import { z } from 'zod'", "import * as z from 'zod'"),
+      loader: 'ts',
+    }));
+  },
+};
+
+if (import.meta.main) await buildCommandLine(path.join(ROOT, 'dist', 'cli'));
