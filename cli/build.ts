@@ -50,7 +50,8 @@ function lazily(name: string): string {
   const load = `process.getBuiltinModule(${JSON.stringify(`node:${name}`)})`;
   const builtin: unknown = process.getBuiltinModule(`node:${name}`);
   // Some are a class as well, and the process knows itself by identity.
-  if (typeof builtin !== 'object' || builtin === null || name === 'process') return `module.exports = ${load};`;
+  if (typeof builtin !== 'object' || builtin === null || name === 'process')
+    return `module.exports = ${load};`;
   return `
     let loaded;
     for (const name of ${JSON.stringify(Object.keys(builtin))}) {

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { SlipwayError } from '../functions/errors.ts';
 import type { Authorities } from '../functions/image/authorities.ts';
 import { imageOf, parseReference, type Reference } from '../functions/image/reference.ts';
@@ -6,11 +7,14 @@ import type { Terminal } from './output.ts';
 import { withProgress } from './progress.ts';
 import { openRegistry } from './registry.ts';
 
+/** Compiled schemas pay off after many documents; here there are five. */
+z.config({ jitless: true });
+
 /** The longest wait for one answer of a registry, as in the functions. */
 const ANSWER_TIMEOUT_MS = 10_000;
 
 export interface CheckOptions {
-  readonly insecure: boolean;
+  readonly insecure?: boolean | undefined;
   /** For everything together. */
   readonly timeoutMs: number;
 }
@@ -43,7 +47,7 @@ export async function checkImage(
   const { registry, progress, close } = openRegistry(
     {
       host: reference.host,
-      insecure: options.insecure,
+      insecure: options.insecure ?? false,
       timeoutMs: Math.min(ANSWER_TIMEOUT_MS, options.timeoutMs),
     },
     terminal.env,

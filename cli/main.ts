@@ -57,7 +57,6 @@ function addVerify(program: Command, terminal: Terminal, finish: Finish): void {
       '--platform <platform>',
       'required platform, repeated or separated by commas (default: linux/amd64,linux/arm64)',
       listed,
-      [],
     )
     .option('--binaries', 'read what the container would execute')
     .addOption(
@@ -70,7 +69,7 @@ function addVerify(program: Command, terminal: Terminal, finish: Finish): void {
     .option('--service <name>', 'the service (default: the one of this image)')
     .addOption(insecureOption())
     .addOption(timeoutOption())
-    .option('--json', 'the verdict as JSON', false)
+    .option('--json', 'the verdict as JSON')
     .addHelpText('after', example('slipway verify --binaries us-docker.pkg.dev/acme/apps/hello:v1.2.0'))
     .action(async (image, { timeout, ...options }) => {
       const { verify } = await import('./commands/verify.ts');
@@ -88,7 +87,7 @@ function addLint(program: Command, terminal: Terminal, finish: Finish): void {
     .argument('[files...]', 'default: SLIPWAY_POLICY or rollouts.yaml, and workflows/*.yaml')
     .addOption(rateOption())
     .addOption(stableErrorsOption())
-    .option('--strict', 'warnings count as problems', false)
+    .option('--strict', 'warnings count as problems')
     .addOption(outputOption())
     .addHelpText('after', example('slipway lint --rps 200 rollouts.yaml'))
     .action(async (files, options) => {
@@ -140,7 +139,7 @@ function trafficIn({ rps, stableErrors }: { rps?: number; stableErrors?: number 
 }
 
 function insecureOption(): Option {
-  return new Option('--insecure', 'the registry speaks plain HTTP').default(false);
+  return new Option('--insecure', 'the registry speaks plain HTTP');
 }
 
 function timeoutOption(): Option {
@@ -153,7 +152,7 @@ function outputOption(): Option {
   return new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text');
 }
 
-function listed(value: string, before: readonly string[]): string[] {
+function listed(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }
 

@@ -92,24 +92,16 @@ function remembering(registry: Registry): Registry {
   };
 }
 
-/** Says beside a refusal why no credentials of Google's could be offered. */
+/** Says beside an error what the person at this machine can do about it. */
 function explaining(registry: Registry, problem: () => string | undefined): Registry {
   const telling = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work;
     } catch (error) {
-      const why = problem();
-      const isRefused =
-        error instanceof SlipwayError &&
-        (error.code === 'Unauthenticated' || error.code === 'PermissionDenied');
-      if (!isRefused || why === undefined) throw error;
+      const advice = error instanceof SlipwayError ? adviceOn(error, problem()) : undefined;
+      if (!(error instanceof SlipwayError) || advice === undefined) throw error;
       const { code, operation, message } = error;
-      const advice = 'log in with docker login, or gcloud auth application-default login';
-      throw new SlipwayError(`${message} There are no credentials to offer (${why}): ${advice}.`, {
-        code,
-        operation,
-        cause: error,
-      });
+      throw new SlipwayError(`${message.trim()} ${advice}`, { code, operation, cause: error });
     }
   };
   return {
@@ -117,4 +109,12 @@ function explaining(registry: Registry, problem: () => string | undefined): Regi
     blob: (image, digest) => telling(registry.blob(image, digest)),
     referrers: (image, digest, query) => telling(registry.referrers(image, digest, query)),
   };
+}
+
+function adviceOn({ code, message }: SlipwayError, problem: string | undefined): string | undefined {
+  if (/EPROTO|wrong version number/.test(message))
+    return 'If the registry speaks plain HTTP, say --insecure.';
+  const isRefused = code === 'Unauthenticated' || code === 'PermissionDenied';
+  if (!isRefused || problem === undefined) return undefined;
+  return `There are no credentials to offer (${problem}): log in with docker login, or gcloud auth application-default login.`;
 }

@@ -6,5 +6,7 @@ if (typeof process.getBuiltinModule === 'function') {
   const { begin } = await import('./begin.ts');
   await begin(process);
 } else {
-  console.error(`slipway needs Node.js 20.16 or newer; this is ${process.versions.node} (${process.execPath}).`);
+  console.error(
+    `slipway needs Node.js 20.16 or newer; this is ${process.versions.node} (${process.execPath}).`,
+  );
 }

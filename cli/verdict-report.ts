@@ -44,7 +44,7 @@ export function platformTable({ verdict, platforms, binaries }: VerdictReport): 
   return table([
     header,
     ...verdict.platforms.map(one => rowOf(one, binaries)),
-    ...missing.map(one => [one, 'none that can be read']),
+    ...missing.map(one => [one, 'not found']),
   ]);
 }
 

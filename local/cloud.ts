@@ -28,7 +28,7 @@ import { PubSubCore } from './pubsub/core.ts';
 import { pubsubApi } from './pubsub/http.ts';
 import { deliverByFetch } from './pubsub/push.ts';
 import { RegistryCore } from './registry/core.ts';
-import { registryHandler } from './registry/http.ts';
+import { isUpload, registryHandler } from './registry/http.ts';
 import { CloudRun } from './run/core.ts';
 import { cloudRunApi } from './run/http.ts';
 import { UrlPool } from './urls.ts';
@@ -235,7 +235,7 @@ async function startRegistry(
       pubsub.publishJson(topicName('gcr'), notification);
     },
   });
-  const server = await serve(faults.registry.wrap(registryHandler(core)));
+  const server = await serve(faults.registry.wrap(registryHandler(core)), 0, isUpload);
   stack.defer(() => server.close());
   return { core, url: server.url };
 }

@@ -10,6 +10,8 @@ export interface HttpRequest {
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
+  /** The body as it arrives, of requests that the server was told to stream; `body` is empty then. */
+  readonly stream?: AsyncIterable<Uint8Array>;
 }
 
 export interface HttpReply {
@@ -29,10 +31,13 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
+/** Which requests have bodies that may be too large for memory. */
+export type IsStreamed = (request: Pick<HttpRequest, 'method' | 'path'>) => boolean;
+
 /** Serves a handler on a free loopback port (or the given one). */
-export async function serve(handler: HttpHandler, port = 0): Promise<HttpServer> {
+export async function serve(handler: HttpHandler, port = 0, isStreamed?: IsStreamed): Promise<HttpServer> {
   const server = http.createServer((incoming, outgoing) => {
-    answer(handler, incoming, outgoing).catch(error => {
+    answer(handler, incoming, outgoing, isStreamed).catch(error => {
       if (!outgoing.headersSent) outgoing.writeHead(500, { 'content-type': 'text/plain' });
       outgoing.end(String(error));
     });
@@ -68,18 +73,26 @@ export async function answer(
   handler: HttpHandler,
   incoming: http.IncomingMessage,
   outgoing: http.ServerResponse,
+  isStreamed: IsStreamed = () => false,
 ): Promise<void> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of incoming) chunks.push(chunk as Buffer);
   const url = new URL(incoming.url ?? '/', 'http://localhost');
+  const method = incoming.method ?? 'GET';
+  const streamed = isStreamed({ method, path: url.pathname });
   const reply = await handler({
-    method: incoming.method ?? 'GET',
+    method,
     path: url.pathname,
     query: url.searchParams,
     headers: singleHeaders(incoming.headers),
-    body: Buffer.concat(chunks),
+    body: streamed ? Buffer.alloc(0) : await readAll(incoming),
+    ...(streamed ? { stream: incoming } : {}),
   });
   send(reply, incoming, outgoing);
+}
+
+async function readAll(incoming: http.IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
 }
 
 function send(reply: HttpReply, incoming: http.IncomingMessage, outgoing: http.ServerResponse): void {

@@ -9,7 +9,7 @@ export interface LintOptions {
   readonly requestsPerSecond?: number | undefined;
   /** 0 to 1. */
   readonly stableErrorRatio?: number | undefined;
-  readonly strict: boolean;
+  readonly strict?: boolean | undefined;
   readonly output: 'text' | 'json';
 }
 

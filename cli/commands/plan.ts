@@ -15,7 +15,7 @@ export interface PlanOptions {
   readonly requestsPerSecond?: number | undefined;
   readonly stableErrorRatio?: number | undefined;
   readonly verify: boolean;
-  readonly insecure: boolean;
+  readonly insecure?: boolean | undefined;
   readonly timeoutMs: number;
   readonly output: 'text' | 'json';
 }

@@ -6,14 +6,14 @@ import { verdictReport } from '../verdict-report.ts';
 
 export interface VerifyOptions {
   /** Each may hold several, separated by commas. */
-  readonly platform: readonly string[];
+  readonly platform?: readonly string[] | undefined;
   readonly binaries?: boolean | undefined;
   readonly twins?: 'report' | 'strict' | undefined;
   readonly policy?: string | undefined;
   readonly service?: string | undefined;
-  readonly insecure: boolean;
+  readonly insecure?: boolean | undefined;
   readonly timeoutMs: number;
-  readonly json: boolean;
+  readonly json?: boolean | undefined;
 }
 
 const PLATFORMS: readonly string[] = ['linux/amd64', 'linux/arm64'];
@@ -34,7 +34,7 @@ export async function verify(text: string, options: VerifyOptions, terminal: Ter
 /** A service's rules where a policy is named, else the defaults; in both an option has the last word. */
 async function rulesFor(image: string, options: VerifyOptions, env: NodeJS.ProcessEnv): Promise<VerifyRules> {
   const base = await rulesOfService(image, options, env);
-  const platforms = options.platform.flatMap(text => text.split(',')).map(text => text.trim());
+  const platforms = (options.platform ?? []).flatMap(text => text.split(',')).map(text => text.trim());
   return {
     ...base,
     platforms: platforms.length > 0 ? [...new Set(platforms)] : (base?.platforms ?? PLATFORMS),

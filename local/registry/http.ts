@@ -4,15 +4,9 @@ import { isAlgorithm } from './contents.ts';
 import type { Chunk, RegistryCore, StoredManifest } from './core.ts';
 import { RegistryError } from './errors.ts';
 
-/** A request whose body need not fit into memory. */
-export interface RegistryRequest extends HttpRequest {
-  /** The body as it arrives, if the server streams it; `body` is empty then. */
-  readonly stream?: AsyncIterable<Uint8Array>;
-}
-
 /** Serves a registry by the distribution specification, version 1.1, to any OCI client. */
 export function registryHandler(core: RegistryCore, options: { readonly faults?: Faults } = {}): HttpHandler {
-  const handler: HttpHandler = async (request: RegistryRequest) => {
+  const handler: HttpHandler = async request => {
     const reply = await route(core, request).catch(refusal);
     return { ...reply, headers: { 'docker-distribution-api-version': 'registry/2.0', ...reply.headers } };
   };
@@ -29,7 +23,7 @@ function refusal(error: unknown): HttpReply {
 
 type Route = (
   core: RegistryCore,
-  request: RegistryRequest,
+  request: HttpRequest,
   name: string,
   rest: string,
 ) => Promise<HttpReply> | HttpReply;
@@ -50,7 +44,7 @@ const ROUTES: readonly (readonly [RegExp, Route])[] = [
   [/^\/v2\/(.+)\/tags\/(list)$/, tags],
 ];
 
-async function route(core: RegistryCore, request: RegistryRequest): Promise<HttpReply> {
+async function route(core: RegistryCore, request: HttpRequest): Promise<HttpReply> {
   const { path } = request;
   if (['/v2', '/v2/', '/v2/_catalog'].includes(path)) {
     checkMethod(request, ['GET', 'HEAD']);
@@ -115,7 +109,7 @@ function parseRange(
 
 async function upload(
   core: RegistryCore,
-  request: RegistryRequest,
+  request: HttpRequest,
   name: string,
   id: string,
 ): Promise<HttpReply> {
@@ -138,7 +132,7 @@ async function upload(
   }
 }
 
-function chunkOf(request: RegistryRequest): Chunk {
+function chunkOf(request: HttpRequest): Chunk {
   const bytes = request.stream ?? [request.body];
   const range = request.headers['content-range'];
   if (range === undefined) return { bytes };
@@ -159,7 +153,7 @@ function chunkOf(request: RegistryRequest): Chunk {
 
 async function finishUpload(
   core: RegistryCore,
-  request: RegistryRequest,
+  request: HttpRequest,
   name: string,
   id: string,
 ): Promise<HttpReply> {
@@ -168,7 +162,7 @@ async function finishUpload(
   return created(`/v2/${name}/blobs/${digest}`, digest);
 }
 
-async function startUpload(core: RegistryCore, request: RegistryRequest, name: string): Promise<HttpReply> {
+async function startUpload(core: RegistryCore, request: HttpRequest, name: string): Promise<HttpReply> {
   const mount = request.query.get('mount');
   if (mount !== null && core.mount(name, mount, request.query.get('from') ?? undefined)) {
     return created(`/v2/${name}/blobs/${mount}`, mount);

@@ -213,13 +213,14 @@ function badRequests(sick: readonly Sick[], weight: number): string {
 
 function cell({ stops, falseAlarms }: Column): string {
   const never = stops.filter(stop => !stop).length / stops.length;
-  const bad = (share: number) => {
-    const count = badAt(stops, share);
-    return Number.isFinite(count) ? String(count) : '–';
-  };
-  const missed = never === 0 ? '' : ` (${percent(never, 0)})`;
-  const numbers = never === 1 ? 'never' : `${bad(0.5)} / ${bad(0.9)}${missed}`;
+  const missed = never === 0 ? '' : ` (${percent(never, never < 0.01 || never > 0.99 ? 1 : 0)})`;
+  const numbers = never === 1 ? 'never' : `${sayBad(stops, 0.5)} / ${sayBad(stops, 0.9)}${missed}`;
   return `${numbers}${falseAlarms > AIM ? ' †' : ''}`;
+}
+
+function sayBad(stops: readonly (Stop | undefined)[], share: number): string {
+  const count = badAt(stops, share);
+  return Number.isFinite(count) ? String(count) : '–';
 }
 
 /** A canary that is never taken back serves more bad requests than any other. */
@@ -261,7 +262,7 @@ function untilSuccessful({ sick, seed }: Options): string {
 function compare(sick: readonly Sick[]): boolean {
   const cases = sick.flatMap(({ scene, name, columns: [ours, , ...others] }) =>
     others.map(other => ({
-      name: `${describe(scene).join(', ')}, canary ${name}: Slipway ${badAt(ours?.stops ?? [], 0.5)}, ${other.name} ${badAt(other.stops, 0.5)}`,
+      name: `${describe(scene).join(', ')}, canary ${name}: Slipway ${sayBad(ours?.stops ?? [], 0.5)}, ${other.name} ${sayBad(other.stops, 0.5)}`,
       isHeld: other.name.endsWith(HELD),
       isComparable: other.falseAlarms <= AIM,
       difference: compareBad(ours?.stops ?? [], other.stops),

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../../local/clock.ts';
-import type { HttpReply } from '../../../../local/http.ts';
+import type { HttpReply, HttpRequest } from '../../../../local/http.ts';
 import { CONFIG_TYPE, INDEX_TYPE, MANIFEST_TYPE } from '../../../../local/images/parts.ts';
 import { RegistryCore } from '../../../../local/registry/core.ts';
-import { isUpload, type RegistryRequest, registryHandler } from '../../../../local/registry/http.ts';
+import { isUpload, registryHandler } from '../../../../local/registry/http.ts';
 
 /** What the distribution specification asks for beyond the everyday push and pull, without a transport. */
 
@@ -31,7 +31,7 @@ function callerOf(directory?: string) {
   const handler = registryHandler(new RegistryCore({ ...options, ...(directory ? { directory } : {}) }));
   return async (method: string, where: string, { headers = {}, body = '', stream }: Sent = {}) => {
     const url = new URL(where, 'http://registry.example');
-    const request: RegistryRequest = {
+    const request: HttpRequest = {
       method,
       path: url.pathname,
       query: url.searchParams,

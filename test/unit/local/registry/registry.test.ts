@@ -5,7 +5,7 @@ import { Faults } from '../../../../local/faults.ts';
 import { type HttpServer, serve } from '../../../../local/http.ts';
 import { CONFIG_TYPE, INDEX_TYPE, MANIFEST_TYPE } from '../../../../local/images/parts.ts';
 import { type Notification, RegistryCore } from '../../../../local/registry/core.ts';
-import { registryHandler } from '../../../../local/registry/http.ts';
+import { isUpload, registryHandler } from '../../../../local/registry/http.ts';
 
 const HOST = 'us-central1-docker.pkg.dev';
 const NAME = 'acme/apps/hello';
@@ -20,7 +20,7 @@ beforeEach(async () => {
   notifications = [];
   faults = new Faults(clock);
   const core = new RegistryCore({ host: HOST, clock, onPush: one => notifications.push(one) });
-  server = await serve(registryHandler(core, { faults }));
+  server = await serve(registryHandler(core, { faults }), 0, isUpload);
 });
 afterEach(async () => {
   faults.clear();
@@ -227,6 +227,24 @@ describe('uploads', () => {
       status: 404,
       code: 'BLOB_UPLOAD_UNKNOWN',
     });
+  });
+
+  it('keep nothing of a chunk whose client leaves', async () => {
+    const location = (await call('POST', `/v2/${NAME}/blobs/uploads/`)).headers.get('location') ?? '';
+    const leaving = new AbortController();
+    const body = new ReadableStream({
+      async pull(controller) {
+        controller.enqueue(Buffer.from('only the beg'));
+        await call('GET', location);
+        leaving.abort();
+      },
+    });
+    const sent = call('PATCH', location, { body, duplex: 'half', signal: leaving.signal });
+    await expect(sent).rejects.toThrow();
+    const whole = digestOf(Buffer.from('whole'));
+    await expect
+      .poll(async () => (await call('PUT', `${location}?digest=${whole}`, { body: 'whole' })).status)
+      .toBe(201);
   });
 
   it('are forgotten when nobody finishes them for an hour', async () => {

@@ -1,0 +1,42 @@
+import { describe, expect, test } from 'vitest';
+import { run } from '../../../cli/main.ts';
+import { Paper } from './terminal.ts';
+
+async function slipway(...argv: string[]): Promise<{ code: number; paper: Paper }> {
+  const paper = new Paper({ SLIPWAY_POLICY: '/nowhere/rollouts.yaml' });
+  return { code: await run(argv, paper), paper };
+}
+
+describe('usage', () => {
+  test.each([
+    ['a command that is none', ['deploy'], "unknown command 'deploy'"],
+    ['an argument that is missing', ['verify'], "missing required argument 'image'"],
+    ['an option that is none', ['lint', '--fast'], "unknown option '--fast'"],
+    ['a rate that is no number', ['lint', '--rps', 'many'], 'Expected a number above 0'],
+    ['a percentage that is none', ['plan', '--stable-errors', '101'], 'Expected a percentage'],
+    ['a duration without end', ['verify', 'x', '--timeout', '0s'], 'Expected a duration'],
+    ['a format that is none', ['plan', '--output', 'xml'], 'Allowed choices are text, json'],
+    ['an image that is none', ['verify', 'a b'], 'is not an image reference'],
+    ['a file that is not there', ['lint'], 'cannot read /nowhere/rollouts.yaml: ENOENT'],
+  ])('%s ends with 2 and says so', async (_what, argv, message) => {
+    const { code, paper } = await slipway(...argv);
+    expect(code).toBe(2);
+    expect(paper.errors).toContain(message);
+    expect(paper.output).toBe('');
+    expect(paper.errors).not.toContain('    at ');
+  });
+
+  test('help is an answer, and names the exit codes', async () => {
+    const { code, paper } = await slipway('--help');
+    expect(code).toBe(0);
+    expect(paper.output).toMatch(
+      /Exit codes:\n {2}0 {2}accepted.*\n {2}1 {2}rejected.*\n {2}2 {2}could not tell/,
+    );
+  });
+
+  test.each(['verify', 'lint', 'plan'])('help on %s has an example of it', async command => {
+    const { code, paper } = await slipway(command, '--help');
+    expect(code).toBe(0);
+    expect(paper.output).toContain(`Example:\n  slipway ${command} `);
+  });
+});
