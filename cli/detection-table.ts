@@ -55,7 +55,7 @@ function linesOf(row: DetectionRow, alerts: readonly string[], { waysIn }: Detec
   return objectives.map((objective, index) => {
     const sights = row.alerts.filter(sight => sight.objective === objective);
     const place = [
-      String(row.step),
+      String(row.step + 1),
       `${row.weight} %`,
       row.waves.map(wave => wave + 1).join(','),
       row.holdSeconds === undefined ? 'gate' : span(row.holdSeconds),

@@ -214,10 +214,10 @@ test('the table has a line per weight, wave and SLO', () => {
     /^STEP {2}WEIGHT {2}WAVE {2}PAUSE {2}BAD +JUDGE +ROLLOUT-GUARD +BURN-1H +BURN-6H +BURN-24H$/,
   );
   expect(lines).toHaveLength(6);
-  expect(lines[0]).toMatch(/^0 +5 % +1 +10m +errors +\d.*; 20 %: 5m +never +never +too slow +too slow$/);
+  expect(lines[0]).toMatch(/^1 +5 % +1 +10m +errors +\d.*; 20 %: 5m +never +never +too slow +too slow$/);
   expect(lines[1]).toMatch(/^ +slow +never +never +never +never$/);
   expect(lines[2]).toMatch(/>20 %: 9m Cloud Run/);
-  expect(lines[4]).toMatch(/^4 +50 % +1 +gate +errors +>1\.05 %; 20 %: 5m +>10 %: 9m/);
+  expect(lines[4]).toMatch(/^5 +50 % +1 +gate +errors +>1\.05 %; 20 %: 5m +>10 %: 9m/);
 });
 
 test('without a rate the table tells how many requests the judge needs', () => {
