@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { SlipwayError } from '../functions/errors.ts';
 import type { Authorities } from '../functions/image/authorities.ts';
 import { imageOf, parseReference, type Reference } from '../functions/image/reference.ts';
@@ -6,9 +5,6 @@ import { type Verdict, type VerifyRules, verifyImage } from '../functions/image/
 import type { Terminal } from './output.ts';
 import { withProgress } from './progress.ts';
 import { openRegistry } from './registry.ts';
-
-/** Compiled schemas pay off after many documents; here there are five. */
-z.config({ jitless: true });
 
 /** The longest wait for one answer of a registry, as in the functions. */
 const ANSWER_TIMEOUT_MS = 10_000;

@@ -72,7 +72,7 @@ function addVerify(program: Command, terminal: Terminal, finish: Finish): void {
     .option('--json', 'the verdict as JSON')
     .addHelpText('after', example('slipway verify --binaries us-docker.pkg.dev/acme/apps/hello:v1.2.0'))
     .action(async (image, { timeout, ...options }) => {
-      const { verify } = await import('./commands/verify.ts');
+      const { verify } = await loading(() => import('./commands/verify.ts'));
       finish(await verify(image, { ...options, timeoutMs: timeout * 1000 }, terminal));
     });
 }
@@ -91,7 +91,7 @@ function addLint(program: Command, terminal: Terminal, finish: Finish): void {
     .addOption(outputOption())
     .addHelpText('after', example('slipway lint --rps 200 rollouts.yaml'))
     .action(async (files, options) => {
-      const { lint } = await import('./commands/lint.ts');
+      const { lint } = await loading(() => import('./commands/lint.ts'));
       finish(await lint(files, { ...options, ...trafficIn(options) }, terminal));
     });
 }
@@ -112,9 +112,14 @@ function addPlan(program: Command, terminal: Terminal, finish: Finish): void {
     .addOption(outputOption())
     .addHelpText('after', example('slipway plan --rps 200 us-docker.pkg.dev/acme/apps/hello:v1.2.0'))
     .action(async (image, { timeout, ...options }) => {
-      const { plan } = await import('./commands/plan.ts');
+      const { plan } = await loading(() => import('./commands/plan.ts'));
       finish(await plan(image, { ...options, ...trafficIn(options), timeoutMs: timeout * 1000 }, terminal));
     });
+}
+
+async function loading<T>(command: () => Promise<T>): Promise<T> {
+  await import('./jitless.ts');
+  return command();
 }
 
 function example(line: string): string {
