@@ -1,7 +1,8 @@
 import http from 'node:http';
+import type { Fetch, Fetched } from '../functions/image/transport.ts';
 
 export interface QuickFetch {
-  readonly fetch: typeof fetch;
+  readonly fetch: Fetch;
   /** What came so far. */
   readonly traffic: { readonly answers: number; readonly bytes: number };
   /** Ends everything under way. */
@@ -22,16 +23,14 @@ export function quickFetch(): QuickFetch {
   };
   return {
     traffic,
-    async fetch(input, init = {}) {
-      const url = new URL(input instanceof URL ? input : String(input));
-      const { method = 'GET', headers, signal, body } = init;
-      const form = body instanceof URLSearchParams ? String(body) : undefined;
+    async fetch(url, { method = 'GET', headers, signal, body }) {
+      const form = body && String(body);
       const type = form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' };
       const client = await clientFor(url.protocol);
-      const options = { method, headers: { ...type, ...plain(headers) }, agent: client.agent };
-      const incoming = await send(client, url, options, form, signal ?? undefined);
+      const options = { method, headers: { ...type, ...headers }, agent: client.agent };
+      const incoming = await send(client, url, options, form, signal);
       traffic.answers++;
-      return answerOf(incoming, signal ?? undefined, length => {
+      return answerOf(incoming, signal, length => {
         traffic.bytes += length;
       });
     },
@@ -52,43 +51,37 @@ async function clientOf(protocol: string): Promise<Client> {
   return { request, agent: new Agent({ keepAlive: true }) };
 }
 
-function plain(headers: RequestInit['headers']): Record<string, string> {
-  if (!headers || typeof headers !== 'object' || Symbol.iterator in headers) return {};
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
-}
-
 function send(
   { request }: Client,
   url: URL,
   options: http.RequestOptions,
   form: string | undefined,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): Promise<http.IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const sent = request(url, signal ? { ...options, signal } : options, resolve);
-    sent.on('error', error => reject(signal?.aborted ? signal.reason : error));
+    const sent = request(url, { ...options, signal }, resolve);
+    sent.on('error', error => reject(signal.aborted ? signal.reason : error));
     sent.end(form);
   });
 }
 
-/** Status, headers and body: the rest of a Response the registry client does not read, and it would load Node's fetch. */
 function answerOf(
   incoming: http.IncomingMessage,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
   onBytes: (length: number) => void,
-): Response {
+): Fetched {
   const chunks: AsyncIterator<Buffer> = incoming[Symbol.asyncIterator]();
-  async function read(): Promise<IteratorResult<Buffer, undefined>> {
+  async function read(): Promise<{ done: boolean; value?: Uint8Array }> {
     try {
       const { done, value } = await chunks.next();
-      if (done) return { done, value: undefined };
+      if (done) return { done: true };
       onBytes(value.length);
       return { done: false, value };
     } catch (error) {
-      throw signal?.aborted ? signal.reason : error;
+      throw signal.aborted ? signal.reason : error;
     }
   }
-  const answer = {
+  return {
     status: incoming.statusCode ?? 0,
     headers: { get: (name: string) => headerOf(incoming, name) },
     body: {
@@ -96,7 +89,6 @@ function answerOf(
       cancel: async () => void incoming.destroy(),
     },
   };
-  return Object.assign(Object.create(null), answer);
 }
 
 function headerOf({ headers }: http.IncomingMessage, name: string): string | null {

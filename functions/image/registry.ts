@@ -12,7 +12,7 @@ import {
   isGoogleHost,
   type Repository,
 } from './registry-auth.ts';
-import { type Answer, retryAfterSeconds, type Transport, transport } from './transport.ts';
+import { type Answer, type Fetch, retryAfterSeconds, type Transport, transport } from './transport.ts';
 
 /** The size that the distribution specification asks every registry to accept. */
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -61,7 +61,7 @@ export interface RegistryOptions {
   readonly accessToken: (host: string) => Promise<string | undefined>;
   /** For hosts that ask for them: user name and password, or an identity token. */
   readonly credentials?: (host: string) => Promise<Credentials | undefined>;
-  readonly fetch?: typeof fetch;
+  readonly fetch?: Fetch;
   /** For the headers of an answer, and for the wait for its body beyond 64 KiB a second. */
   readonly timeoutMs?: number;
   readonly addressesOf?: AddressesOf;

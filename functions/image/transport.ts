@@ -17,7 +17,7 @@ export interface Transport {
 
 export interface Answer {
   readonly status: number;
-  readonly headers: Headers;
+  readonly headers: Pick<Headers, 'get'>;
   /** Once only. Ending the loop early closes the connection. Fails when the other side is too slow. */
   chunks(): AsyncGenerator<Uint8Array, void>;
   /** @throws SlipwayError `InvalidArgument` when there are more than `maxBytes`. */
@@ -31,15 +31,35 @@ export interface Guard {
   readonly addressesOf: AddressesOf;
 }
 
+/** As much of fetch as is used here; it follows no redirect. */
+export type Fetch = (url: URL, init: FetchInit) => Promise<Fetched>;
+
+export interface FetchInit {
+  readonly method?: 'POST';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: URLSearchParams;
+  readonly redirect: 'manual';
+  readonly signal: AbortSignal;
+}
+
+export interface Fetched {
+  readonly status: number;
+  readonly headers: Pick<Headers, 'get'>;
+  readonly body: {
+    getReader(): { read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }> };
+    cancel(): Promise<void>;
+  } | null;
+}
+
 export interface TransportOptions extends Guard {
-  readonly fetch: typeof fetch;
+  readonly fetch: Fetch;
   readonly timeoutMs: number;
 }
 
 export function transport(options: TransportOptions): Transport {
   async function send(
     operation: string,
-    request: (signal: AbortSignal) => Promise<Response>,
+    request: (signal: AbortSignal) => Promise<Fetched>,
   ): Promise<Answer> {
     const controller = new AbortController();
     const response = await inTime(request(controller.signal), controller, options.timeoutMs, operation);
@@ -97,7 +117,7 @@ async function follow(
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
   operation: string,
-): Promise<Response> {
+): Promise<Fetched> {
   const { authorization: _, ...anonymous } = headers;
   let url = start;
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
@@ -119,7 +139,7 @@ async function follow(
 }
 
 function answerOf(
-  response: Response,
+  response: Fetched,
   controller: AbortController,
   timeoutMs: number,
   operation: string,
@@ -152,7 +172,7 @@ function answerOf(
 
 /** Time the consumer takes does not count: only waiting for the other side does. */
 async function* readInTime(
-  response: Response,
+  response: Fetched,
   controller: AbortController,
   timeoutMs: number,
   operation: string,
@@ -167,7 +187,7 @@ async function* readInTime(
       const patienceMs = timeoutMs + received / SLOWEST_BYTES_PER_MS - waitedMs;
       const { done, value } = await inTime(reader.read(), controller, patienceMs, operation);
       waitedMs += performance.now() - sinceMs;
-      if (done) return;
+      if (done || value === undefined) return;
       received += value.length;
       yield value;
     }
