@@ -118,7 +118,23 @@ export async function makeWay(deps: Dependencies, world: World): Promise<void> {
   const inTheWay = overtaken(world);
   if (inTheWay === undefined) return;
   const cause = { kind: 'Superseded', message: `${world.rollout.tag} was pushed and goes first` } as const;
-  await apply(deps, inTheWay, (before, nowMs) => transition(before, { type: 'troubled', cause }, nowMs));
+  await apply(deps, inTheWay, (before, nowMs) => {
+    // The way back from what goes out in place of a bad digest leads to that digest.
+    if (before.rollout.undoes !== undefined) return stay(before);
+    return transition(before, { type: 'troubled', cause }, nowMs);
+  });
+}
+
+/** Whoever waits for a service that nobody holds any more gets it. */
+export async function giveTurn(deps: Dependencies, name: string): Promise<void> {
+  const store = await deps.store();
+  const next = await store.transact(async transaction => {
+    const service = await transaction.read('service', name);
+    if (!service || service.active !== undefined || service.waiting === undefined) return undefined;
+    transaction.write('service', name, { ...service, active: service.waiting, waiting: undefined });
+    return service.waiting;
+  });
+  if (next !== undefined) await ensureExecution(deps, next);
 }
 
 /** Publishes what is new in the record's history. Listeners are told; nothing depends on them. */

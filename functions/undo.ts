@@ -1,5 +1,6 @@
 import type { Dependencies } from './dependencies.ts';
 import { announce, ensureExecution } from './orchestrator.ts';
+import { remember } from './rollout/commands.ts';
 import type { Cause } from './rollout/record.ts';
 import { type Undone, undo, type WayBack } from './rollout/undo.ts';
 
@@ -23,16 +24,17 @@ export async function undoHealthy(
     const service = await transaction.read('service', name);
     const from = service?.healthy && (await transaction.read('rollout', service.healthy));
     if (!service || !from) return undefined;
-    const before = service.earlier.at(-1);
-    const to = before === undefined ? undefined : await transaction.read('rollout', before);
+    const earlier = await Promise.all(service.earlier.map(id => transaction.read('rollout', id)));
+    // The same digest may have been rolled out under two tags.
+    const to = earlier.findLast(one => one !== undefined && one.digest !== from.digest);
     const nowMs = deps.nowMs();
     if (!isWanted({ from, to, service }, nowMs)) return undefined;
     const undone = undo({ from, to, service }, spec, cause, nowMs);
     if (undone.ok) {
       transaction.write('rollout', from.id, undone.from);
       transaction.write('rollout', undone.to.id, undone.to);
-      const handled = commandId === undefined ? service.handled : [...service.handled.slice(-199), commandId];
-      transaction.write('service', name, { ...undone.service, handled });
+      const { service: after } = undone;
+      transaction.write('service', name, commandId === undefined ? after : remember(after, commandId));
     }
     return { before: { from, to }, undone };
   });

@@ -33,7 +33,7 @@ function attachRegions({ cores: { compute } }: LocalCloud): void {
 }
 
 async function manifests(): Promise<string[]> {
-  const folder = new URL('../k8s/', import.meta.url);
+  const folder = new URL('../k8s/base/', import.meta.url);
   const files = (await readdir(folder)).filter(file => file.endsWith('.yaml')).sort();
   return Promise.all(files.map(file => readFile(new URL(file, folder), 'utf8')));
 }

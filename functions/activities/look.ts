@@ -1,5 +1,6 @@
 import type { Dependencies } from '../dependencies.ts';
 import { readWorld } from '../orchestrator.ts';
+import { holdOf } from '../rollout/holds.ts';
 import { judge } from '../rollout/judge.ts';
 import type { Rollout } from '../rollout/record.ts';
 import { transition } from '../rollout/state.ts';
@@ -11,7 +12,7 @@ export async function look(deps: Dependencies, request: Request): Promise<Reply>
   const world = await readWorld(deps, request.rollout);
   if (!owns(world, request)) return FENCED;
   const { wave, step, callback } = request;
-  const judged = await judgeWave(deps, world.rollout, wave);
+  const judged = await judgeWave(deps, world.rollout);
   const position = { wave, step };
   const after = await applyAsOwner(deps, request, (before, nowMs) =>
     transition(before, { type: 'looked', position, ...judged, callback }, nowMs),
@@ -24,15 +25,35 @@ export async function look(deps: Dependencies, request: Request): Promise<Reply>
   return askAgain(deps, request, rollout);
 }
 
-const NOTHING = { judgement: undefined, evidence: undefined, blamed: undefined } as const;
+/** Whether the next thing may begin. While the rollout is held the judge goes on looking. */
+export async function clearance(deps: Dependencies, request: Request): Promise<Reply> {
+  const world = await readWorld(deps, request.rollout);
+  if (!owns(world, request)) return FENCED;
+  const isHeld = holdOf(world, deps.nowMs()) !== undefined;
+  const clear: Reply = { status: 'done', message: 'nothing holds it' };
+  if (!isHeld && world.rollout.phase !== 'Paused') return clear;
+  const judged = isHeld ? await judgeWave(deps, world.rollout) : keep(world.rollout);
+  const { callback } = request;
+  const after = await applyAsOwner(deps, request, (before, nowMs) =>
+    transition(before, { type: 'cleared', ...judged, callback }, nowMs),
+  );
+  if (!after) return FENCED;
+  const { rollout } = after;
+  if (rollout.phase === 'RollingBack') return { status: 'failed', message: rollout.message };
+  return holdOf(after, deps.nowMs()) === undefined ? clear : askAgain(deps, request, rollout);
+}
 
-/** Judges the canaries of a wave, over the time since they first got traffic. */
-async function judgeWave(deps: Dependencies, rollout: Rollout, wave: number) {
+function keep({ evidence }: Rollout) {
+  return { judgement: undefined, evidence, blamed: undefined };
+}
+
+/** Judges the canaries of the present wave, over the time since they first got traffic. */
+async function judgeWave(deps: Dependencies, rollout: Rollout) {
   const { judge: rules, slo, strategy } = rollout.spec;
   const { servingSinceMs, evidence: before } = rollout;
-  if (rules === 'off' || servingSinceMs === undefined) return NOTHING;
+  if (rules === 'off' || servingSinceMs === undefined) return keep(rollout);
   const window = { sinceMs: servingSinceMs, knownUntilMs: before?.untilMs };
-  const observed = await observe(deps, rollout, wave, window);
+  const observed = await observe(deps, rollout, rollout.position.wave, window);
   const setting = { rules, availability: slo.availability, waves: strategy.waves.length };
   const { judgement, evidence } = judge(before, observed, setting, deps.nowMs());
   const isBurn = judgement.verdict === 'Failed' && judgement.because === 'burn';

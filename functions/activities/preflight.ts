@@ -101,7 +101,8 @@ async function stableProblems(
   { name }: TargetSpec,
 ): Promise<readonly PreflightProblem[]> {
   const armed = rollout.targets[name]?.stable;
-  if (!armed) return [];
+  // What is to be replaced may well be what does not get ready.
+  if (!armed || rollout.undoes !== undefined) return [];
   const { target } = await targetFor(deps, rollout, name);
   const { stable, revisions } = await target.observe();
   if (!stable) {

@@ -82,11 +82,10 @@ export async function askAgain(
   deps: Dependencies,
   request: Request,
   { owner, spec, message }: Rollout,
-  restSeconds?: number,
 ): Promise<Reply> {
   const maxAgeMs = Math.min(MAX_AGE_MS, MAX_LOOKS * lookSeconds(spec) * 1000);
   if (owner === undefined || deps.nowMs() - owner.sinceMs <= maxAgeMs) {
-    return { status: 'again', message, restSeconds };
+    return { status: 'again', message };
   }
   await applyAsOwner(deps, request, (world, nowMs) => transition(world, { type: 'handedOver' }, nowMs));
   return { status: 'fenced', message: 'a successor goes on from here' };

@@ -1,24 +1,14 @@
 import type { Dependencies } from '../dependencies.ts';
 import { SlipwayError } from '../errors.ts';
 import { apply, readWorld } from '../orchestrator.ts';
-import { lookSeconds, stepAt } from '../rollout/plan.ts';
+import { stepAt } from '../rollout/plan.ts';
 import { reject } from '../rollout/preflight.ts';
 import type { Rollout } from '../rollout/record.ts';
-import { hasBegun, type Stage } from '../rollout/stages.ts';
+import type { Stage } from '../rollout/stages.ts';
 import { type RolloutEvent, transition } from '../rollout/state.ts';
 import { isSame } from '../rollout/world.ts';
 import type { Order, Progress, Target } from '../targets/target.ts';
-import {
-  applyAsOwner,
-  askAgain,
-  attempt,
-  FENCED,
-  fence,
-  owns,
-  type Reply,
-  type Request,
-  targetFor,
-} from './run.ts';
+import { applyAsOwner, attempt, FENCED, fence, owns, type Reply, type Request, targetFor } from './run.ts';
 
 /** Stores what serves before anything changes. */
 export async function arm(deps: Dependencies, request: Request): Promise<Reply> {
@@ -155,9 +145,6 @@ async function work(
   const name = request.target ?? '';
   const world = await record(deps, request, { type: 'starting', target: name, stage, weight });
   if (!world) return FENCED;
-  if (!hasBegun(world.rollout, { target: name, stage, weight })) {
-    return askAgain(deps, request, world.rollout, lookSeconds(world.rollout.spec));
-  }
   const { target, order } = await targetFor(deps, world.rollout, name);
   const made = await attempt(one => call(one, order, world.rollout), target);
   if (made.status === 'fenced') return FENCED;

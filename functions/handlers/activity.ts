@@ -1,7 +1,7 @@
 import type { Request as HttpRequest, Response } from '@google-cloud/functions-framework';
 import { z } from 'zod';
 import { begin, complete, fail, plan, restored, stepDone, waveDone } from '../activities/lifecycle.ts';
-import { look } from '../activities/look.ts';
+import { clearance, look } from '../activities/look.ts';
 import { preflight } from '../activities/preflight.ts';
 import { drain, undrain } from '../activities/regions.ts';
 import { restore } from '../activities/restore.ts';
@@ -25,6 +25,7 @@ const ACTIVITIES: Readonly<Record<string, Activity>> = {
   setWeight,
   stepDone,
   look,
+  clearance,
   promote,
   waveDone,
   undrain,

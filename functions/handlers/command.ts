@@ -1,6 +1,6 @@
 import type { CloudEvent } from '@google-cloud/functions-framework';
 import type { Dependencies } from '../dependencies.ts';
-import { apply, readWorld } from '../orchestrator.ts';
+import { apply, ensureExecution, readWorld } from '../orchestrator.ts';
 import {
   applyCommand,
   by,
@@ -12,7 +12,7 @@ import {
   remember,
 } from '../rollout/commands.ts';
 import type { Rollout } from '../rollout/record.ts';
-import { canRollBack } from '../rollout/trouble.ts';
+import { canRollBack, hasWayBack } from '../rollout/trouble.ts';
 import { undoHealthy } from '../undo.ts';
 import { freeze } from './freeze.ts';
 import { roll } from './image-push.ts';
@@ -41,7 +41,8 @@ export async function command(deps: Dependencies, event: CloudEvent<unknown>): P
     if (!spec) return refused(noService);
     const { digest, tag = digest.slice('sha256:'.length, 'sha256:'.length + 12) } = given;
     const { publishedMs } = message;
-    return roll(deps, spec, { image: spec.image, digest, tag, publishedMs, startedBy: by(given) });
+    const push = { image: spec.image, digest, tag, publishedMs, startedBy: by(given) };
+    return roll(deps, spec, push, given.id);
   }
   if (!('target' in given) && !('full' in given)) return spec ? freeze(deps, given) : refused(noService);
   const found = await rolloutFor(deps, given);
@@ -89,7 +90,8 @@ async function undone(
     (way, nowMs) =>
       way.from.id === id &&
       !way.service.handled.includes(given.id) &&
-      !canRollBack({ rollout: way.from, service: way.service }, nowMs),
+      !canRollBack({ rollout: way.from, service: way.service }, nowMs) &&
+      !hasWayBack({ rollout: way.from, service: way.service }),
     given.id,
   );
   if (answer && !answer.ok) {
@@ -97,8 +99,13 @@ async function undone(
     await apply(deps, id, (world, nowMs) =>
       world.service.handled.includes(given.id)
         ? { world, actions: [] }
-        : refuse(remember(world, given.id), nowMs, 'undo', why),
+        : refuse({ ...world, service: remember(world.service, given.id) }, nowMs, 'undo', why),
     );
   }
-  return answer !== undefined || (await readWorld(deps, id)).service.handled.includes(given.id);
+  if (answer) return true;
+  const state = (await readWorld(deps, id)).service;
+  // Delivered again: what it decided may not have been started.
+  if (!state.handled.includes(given.id)) return false;
+  if (state.active !== undefined) await ensureExecution(deps, state.active);
+  return true;
 }

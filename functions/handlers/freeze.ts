@@ -9,17 +9,16 @@ export async function freeze(deps: Dependencies, given: FreezeCommand & { id: st
   const store = await deps.store();
   const done = await store.transact(async transaction => {
     const service = (await transaction.read('service', given.service)) ?? newServiceState(given.service);
-    if (service.handled.includes(given.id)) return undefined;
+    if (service.handled.includes(given.id)) return { before: undefined, service, isKnown: true } as const;
     const id = service.active ?? service.healthy;
     const rollout = id === undefined ? undefined : await transaction.read('rollout', id);
     const after = applyFreeze({ rollout, service }, given, deps.nowMs());
     transaction.write('service', service.name, after.service);
     if (after.rollout) transaction.write('rollout', after.rollout.id, after.rollout);
-    return { before: rollout, ...after };
+    return { before: rollout, ...after, isKnown: false } as const;
   });
-  if (!done) return;
-  if (done.rollout) await announce(deps, done.before, done.rollout);
-  else await tell(deps, given, done);
+  if (!done.isKnown && done.rollout) await announce(deps, done.before, done.rollout);
+  if (!done.isKnown && !done.rollout) await tell(deps, given, done);
   const { active } = done.service;
   if (active === undefined) return;
   const { rollout } = await ensureExecution(deps, active);

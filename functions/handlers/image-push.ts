@@ -6,6 +6,7 @@ import { parseReference } from '../image/reference.ts';
 import { type ReasonCode, type Verdict, verifyImage } from '../image/verify.ts';
 import { announce, ensureExecution, makeWay } from '../orchestrator.ts';
 import { admit, admitAgain, type Push, rolloutId } from '../rollout/admission.ts';
+import { remember } from '../rollout/commands.ts';
 import { type Service, tagMatches } from '../rollout/policy.ts';
 import { newServiceState, type Rollout } from '../rollout/record.ts';
 import { parseJson, putAside, readMessage } from './message.ts';
@@ -76,12 +77,12 @@ function readPush(notification: z.output<typeof notificationSchema>, publishedMs
  * Makes the record if it is not there, and always sees to its execution: so a push that comes twice, or again after a
  * crash in between, ends the same.
  */
-export async function roll(deps: Dependencies, spec: Service, push: Push): Promise<void> {
+export async function roll(deps: Dependencies, spec: Service, push: Push, commandId?: string): Promise<void> {
   const id = rolloutId(spec.name, push);
   const store = await deps.store();
   const known = await store.read('rollout', id);
   const verdict = needsVerdict(known, push) ? await verify(deps, spec, push) : undefined;
-  await admitOnce(deps, spec, push, verdict);
+  await admitOnce(deps, spec, push, verdict, commandId);
   await makeWay(deps, await ensureExecution(deps, id));
 }
 
@@ -102,11 +103,19 @@ async function verify(deps: Dependencies, spec: Service, push: Push): Promise<Ve
   throw new SlipwayError(message, { code: 'Unavailable', operation: 'verify image' });
 }
 
-/** Pipelines sign what they have pushed: until then, and with nothing else wrong, the message is delivered again. */
+/**
+ * Pipelines sign what they have pushed, some with several keys one after the other: until then, and with nothing else
+ * wrong, the message is delivered again.
+ */
 const MAY_STILL_COME: ReadonlySet<ReasonCode> = new Set([
   'SignatureMissing',
+  'SignatureInvalid',
   'ProvenanceMissing',
+  'ProvenanceMismatch',
+  'ProvenanceNotSigned',
+  'BuilderNotTrusted',
   'AttestationMissing',
+  'AttestationInvalid',
 ]);
 const COMING_MS = 5 * 60_000;
 
@@ -115,11 +124,16 @@ async function admitOnce(
   spec: Service,
   push: Push,
   verdict: Verdict | undefined,
+  commandId: string | undefined,
 ): Promise<void> {
   const store = await deps.store();
   const { before, admission } = await store.transact(async transaction => {
     const known = await transaction.read('rollout', rolloutId(spec.name, push));
-    const service = (await transaction.read('service', spec.name)) ?? newServiceState(spec.name);
+    const state = (await transaction.read('service', spec.name)) ?? newServiceState(spec.name);
+    if (commandId !== undefined && state.handled.includes(commandId)) {
+      return { before: { rollout: known, waiting: undefined }, admission: undefined };
+    }
+    const service = commandId === undefined ? state : remember(state, commandId);
     const waiting = service.waiting ? await transaction.read('rollout', service.waiting) : undefined;
     const admitted = known
       ? admitAgain({ rollout: known, verdict }, push, spec, service, waiting, deps.nowMs())

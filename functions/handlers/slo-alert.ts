@@ -2,12 +2,18 @@ import type { CloudEvent } from '@google-cloud/functions-framework';
 import { z } from 'zod';
 import type { Dependencies } from '../dependencies.ts';
 import { blameNow } from '../activities/observe.ts';
-import { announce, apply, publishQuietly, readWorld } from '../orchestrator.ts';
+import { announce, apply, giveTurn, publishQuietly, readWorld } from '../orchestrator.ts';
 import { incidentEvent } from '../rollout/cdevents.ts';
 import { withIncident } from '../rollout/incidents.ts';
 import { freeze } from '../rollout/pauses.ts';
 import type { Service } from '../rollout/policy.ts';
-import { isRollingOut, newServiceState, noteIncident, type ServiceState } from '../rollout/record.ts';
+import {
+  isRollingOut,
+  newServiceState,
+  noteIncident,
+  type Rollout,
+  type ServiceState,
+} from '../rollout/record.ts';
 import { canRollBack, stepBack, trouble } from '../rollout/trouble.ts';
 import { isNextToGo } from '../rollout/undo.ts';
 import { stay, type Transition, type World } from '../rollout/world.ts';
@@ -69,10 +75,10 @@ async function takeNote(deps: Dependencies, spec: Service, incident: Incident): 
   const { incident_id: id, policy_name: policy, summary } = incident;
   const stage = incident.state.toLowerCase() === 'open' ? 'open' : 'closed';
   const said = `SLO alert ${policy ?? ''} (incident ${id}) ${stage === 'open' ? 'opened' : 'closed'}: ${summary ?? 'no summary'}`;
-  if (stage === 'open') await stepBackForPromoted(deps, name);
-  const service = await (await deps.store()).read('service', name);
   const heard = (state: ServiceState, nowMs: number) =>
     withIncident(state, id, stage, policy ?? 'no name', nowMs);
+  if (stage === 'open') await stepBackForPromoted(deps, name, heard);
+  const service = await (await deps.store()).read('service', name);
   const about = service?.active ?? service?.healthy;
   if (about === undefined) {
     deps.log('WARNING', `${said}; ${name} has no rollout that it could be about`);
@@ -80,17 +86,33 @@ async function takeNote(deps: Dependencies, spec: Service, incident: Incident): 
     if (isNews) await publishQuietly(deps, incidentEvent(NEWS[stage], spec, id, said, deps.nowMs()));
     return;
   }
-  const isEverybody = stage === 'open' && (await burnsEverywhere(deps, about));
+  const blamed = stage === 'open' ? await blamedOf(deps, about) : undefined;
   await apply(deps, about, (world, nowMs) => {
     const known = heard(world.service, nowMs);
     if (!known) return stay(world);
     const noted = { rollout: noteIncident(world.rollout, nowMs, NEWS[stage], said, id), service: known };
-    // What goes out in place of a bad digest is the way back already.
-    if (stage === 'closed' || world.rollout.undoes !== undefined) return stay(noted);
-    if (isEverybody && isRollingOut(noted.rollout)) return freezeAndPoke(noted, said, nowMs);
+    const isOver = known.incidents[id]?.closedMs !== undefined;
+    if (isOver || isBlameless(noted.rollout, blamed)) return stay(noted);
+    if (blamed === 'everybody') return freezeAndPoke(noted, said, nowMs);
     return trouble(noted, { kind: 'Alert', message: said }, nowMs);
   });
-  if (stage === 'open') await undoHealthy(deps, name, { kind: 'Alert', message: said }, isNextToGo);
+  if (stage === 'closed') return;
+  await undoHealthy(deps, name, { kind: 'Alert', message: said }, isNextToGo);
+  await giveTurn(deps, name);
+}
+
+type Blamed = 'canary' | 'everybody' | 'unsure';
+
+/**
+ * What has not begun has served nobody; what goes out in place of a bad digest is the way back already; and a rollout that
+ * is frozen, as everybody burns, stays so unless it shows that its canary is worse.
+ */
+function isBlameless(
+  { phase, undoes, burnsEverywhere, heldBy }: Rollout,
+  blamed: Blamed | undefined,
+): boolean {
+  const isFrozen = burnsEverywhere && heldBy !== undefined && blamed !== 'canary';
+  return phase === 'Pending' || undoes !== undefined || isFrozen;
 }
 
 function freezeAndPoke(world: World, said: string, nowMs: number): Transition {
@@ -100,20 +122,24 @@ function freezeAndPoke(world: World, said: string, nowMs: number): Transition {
 }
 
 /** With `onBurn: attribute`. Whatever keeps this from an answer is no reason to wait: then it is rolled back. */
-async function burnsEverywhere(deps: Dependencies, id: string): Promise<boolean> {
+async function blamedOf(deps: Dependencies, id: string): Promise<Blamed | undefined> {
   const { rollout } = await readWorld(deps, id);
-  if (rollout.spec.strategy.onBurn !== 'attribute' || !isRollingOut(rollout)) return false;
-  return (await blameNow(deps, rollout)) === 'everybody';
+  const isAsked = rollout.spec.strategy.onBurn === 'attribute' && isRollingOut(rollout);
+  return isAsked ? blameNow(deps, rollout) : undefined;
 }
 
 /** A rollout that has touched nothing yet cannot be what burns, if another one was promoted a moment ago. */
-async function stepBackForPromoted(deps: Dependencies, name: string): Promise<void> {
+async function stepBackForPromoted(
+  deps: Dependencies,
+  name: string,
+  heard: (service: ServiceState, nowMs: number) => ServiceState | undefined,
+): Promise<void> {
   const store = await deps.store();
   const stepped = await store.transact(async transaction => {
     const service = await transaction.read('service', name);
     const active = service?.active && (await transaction.read('rollout', service.active));
     const healthy = service?.healthy && (await transaction.read('rollout', service.healthy));
-    if (!service || !active || !healthy) return undefined;
+    if (!service || !active || !healthy || !heard(service, deps.nowMs())) return undefined;
     const world = stepBack({ rollout: active, service }, deps.nowMs());
     if (!world || !canRollBack({ rollout: healthy, service: world.service }, deps.nowMs())) return undefined;
     transaction.write('rollout', active.id, world.rollout);

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { settleOn } from '../activities/targets.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { SlipwayError } from '../errors.ts';
-import { apply, makeWay, readWorld } from '../orchestrator.ts';
+import { apply, giveTurn, makeWay, readWorld } from '../orchestrator.ts';
 import { isFinal, type Rollout, type ServiceState } from '../rollout/record.ts';
 import { transition } from '../rollout/state.ts';
 import { isSettled } from '../rollout/trouble.ts';
@@ -22,6 +22,7 @@ export async function sweep(deps: Dependencies): Promise<void> {
     ...(await forEach(moving, rollout => revive(deps, rollout))),
     ...(await forEach(services, service => closeWindow(deps, service))),
     ...(await forEach(services, service => goFurtherBack(deps, service))),
+    ...(await forEach(services, ({ name }) => giveTurn(deps, name))),
   ];
   if (problems.length === 0) return;
   const message = `the sweep could not do everything: ${problems.join('; ')}`;

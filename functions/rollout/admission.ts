@@ -78,6 +78,10 @@ export function admitAgain(
     verification: verdict ?? rollout.verification,
   };
   const reason = whyNotAgain(again, service);
+  if (reason && push.startedBy !== undefined) {
+    const message = `rollout by ${push.startedBy} does not apply: ${reason}`;
+    return { rollout: note(rollout, nowMs, 'CommandRefused', message), service, displaced: undefined };
+  }
   if (reason) {
     const message = `${came(push)} again and nothing starts: ${reason}`;
     return { rollout: note(again, nowMs, 'RolloutCreated', message), service, displaced: undefined };
@@ -131,13 +135,13 @@ export function takeTurn(
   waiting: Rollout | undefined,
   nowMs: number,
 ): Admission {
-  if (service.active === undefined) {
-    return { rollout: record, service: { ...service, active: record.id }, displaced: undefined };
-  }
   const displaced = waiting && {
-    ...say(waiting, nowMs, 'RolloutSuperseded', `${record.tag} is newer and waits in its place`),
+    ...say(waiting, nowMs, 'RolloutSuperseded', `${record.tag} is newer and takes its place`),
     phase: 'Superseded' as const,
   };
+  if (service.active === undefined) {
+    return { rollout: record, service: { ...service, active: record.id, waiting: undefined }, displaced };
+  }
   return {
     rollout: say(record, nowMs, 'RolloutQueued', `waits for ${service.active}`),
     service: { ...service, waiting: record.id },
@@ -196,6 +200,7 @@ export function freshCourse(spec: Service, nowMs: number) {
     targets: Object.fromEntries(spec.targets.map(({ name }) => [name, untouched])),
     pause: undefined,
     heldBy: undefined,
+    burnsEverywhere: false,
     isFull: false,
     undoes: undefined,
     servingSinceMs: undefined,

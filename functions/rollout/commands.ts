@@ -9,7 +9,7 @@ import {
   type ServiceState,
   type TargetStatus,
 } from './record.ts';
-import { canRollBack, trouble } from './trouble.ts';
+import { canRollBack, hasWayBack, raiseFence, trouble } from './trouble.ts';
 import type { Action, Transition, World } from './world.ts';
 
 const ROLLOUT_COMMANDS = ['promote', 'pause', 'resume', 'abort', 'retry', 'undo'] as const;
@@ -81,7 +81,7 @@ export function applyCommand(
   spec?: Service,
 ): Transition {
   if (world.service.handled.includes(command.id)) return { world, actions: [] };
-  const known = remember(world, command.id);
+  const known = { ...world, service: remember(world.service, command.id) };
   switch (command.command) {
     case 'promote':
       return promote(known, command, nowMs);
@@ -99,8 +99,8 @@ export function applyCommand(
 }
 
 /** By service, not by rollout: a command that comes again must not find the next rollout in flight. */
-export function remember(world: World, id: string): World {
-  return { ...world, service: { ...world.service, handled: [...world.service.handled.slice(-199), id] } };
+export function remember(service: ServiceState, id: string): ServiceState {
+  return { ...service, handled: [...service.handled.slice(-199), id] };
 }
 
 function promote(world: World, command: RolloutCommand, nowMs: number): Transition {
@@ -140,6 +140,9 @@ function pause(world: World, command: RolloutCommand, nowMs: number): Transition
   if (!isRollingOut(rollout)) {
     return refuse(world, nowMs, 'pause', `the rollout is ${rollout.phase}`);
   }
+  if (rollout.undoes !== undefined) {
+    return refuse(world, nowMs, 'pause', `${rollout.tag} goes out in place of what hurts; abort stops it`);
+  }
   const isLeft = Object.values(rollout.targets).some(({ status }) => !PROMOTED.has(status));
   if (!isLeft) return refuse(world, nowMs, 'pause', 'nothing is left to hold; abort takes it back');
   const message = `${by(command)}: pause`;
@@ -161,14 +164,16 @@ function takeBack(world: World, command: RolloutCommand, nowMs: number): Transit
   if (command.command === 'undo' && rollout.undoes !== undefined && isRollingOut(rollout)) {
     return refuse(world, nowMs, 'undo', `${rollout.tag} is the way back from ${rollout.undoes} already`);
   }
-  if (!canRollBack(world, nowMs)) {
+  const isUndo = command.command === 'undo' && hasWayBack(world);
+  if (!isUndo && !canRollBack(world, nowMs)) {
     const why = rollout.phase === 'Healthy' ? 'its way back is closed' : `the rollout is ${rollout.phase}`;
     return refuse(world, nowMs, command.command, why);
   }
   const aborted = note(rollout, nowMs, 'RolloutAborted', `${by(command)}: ${command.command}`);
   const kind = command.command === 'undo' ? 'Undo' : 'Abort';
   const cause = { kind, message: `${command.command} by ${by(command)}` } as const;
-  return trouble({ ...world, rollout: aborted }, cause, nowMs);
+  const before = { ...world, rollout: aborted };
+  return isUndo ? raiseFence(before, cause, nowMs) : trouble(before, cause, nowMs);
 }
 
 /** Taken back, or held off although the image was good. */
@@ -229,7 +234,7 @@ export function applyFreeze(
   nowMs: number,
 ): { rollout: Rollout | undefined; service: ServiceState; message: string; isRefused: boolean } {
   const isFreeze = command.command === 'freeze';
-  const known = { ...service, handled: [...service.handled.slice(-199), command.id] };
+  const known = remember(service, command.id);
   const tell = (reason: Reason, message: string, changed: ServiceState) => ({
     rollout: rollout && note(rollout, nowMs, reason, message),
     service: changed,

@@ -2,18 +2,22 @@ import { holdOf } from './holds.ts';
 import type { Evidence, Judgement } from './judge.ts';
 import { stepAt } from './plan.ts';
 import { isRollingOut, note, type Position, type Rollout } from './record.ts';
-import { goOn, pauseFor } from './stages.ts';
 import { trouble } from './trouble.ts';
-import { isSame, say, stay, type Transition, update, type World } from './world.ts';
+import { isSame, say, stay, type Transition, type World } from './world.ts';
 
-export interface Looked {
-  readonly position: Position;
+/** What the judge says while a rollout waits; nothing where there is nothing to judge. */
+export interface Judging {
   readonly judgement: Judgement | undefined;
   /** What the judge keeps for its next look. */
   readonly evidence?: Evidence | undefined;
-  /** With `onBurn: attribute`: who burns, when the verdict is Failed. */
+  /** With `onBurn: attribute`: who burns, when the verdict is Failed by the burn rate. */
   readonly blamed?: 'canary' | 'everybody' | 'unsure' | undefined;
+  /** Wakes the execution that waits. */
   readonly callback: string | undefined;
+}
+
+export interface Looked extends Judging {
+  readonly position: Position;
 }
 
 /** Behind the barrier: every target of the wave has done the step. */
@@ -36,42 +40,73 @@ export function advance(world: World, position: Position, nowMs: number): World 
   };
 }
 
-export function endWave(world: World, wave: number): World {
+export function endWave(world: World, wave: number, nowMs: number): World {
   const { rollout } = world;
   if (rollout.position.wave !== wave || !isRollingOut(rollout)) return world;
-  return update(world, {
+  const ended: Rollout = {
+    ...rollout,
     position: { wave: wave + 1, step: 0 },
     servingSinceMs: undefined,
     judgement: undefined,
     evidence: undefined,
     pause: undefined,
     deaths: 0,
-  });
+  };
+  const message = `${rollout.service} wave ${wave + 1} completed`;
+  return { ...world, rollout: note(ended, nowMs, 'RolloutStepCompleted', message) };
 }
 
 /** One look of a waiting rollout: what the judge says is stored, and the gate opens or stays shut. */
 export function look(world: World, looked: Looked, nowMs: number): Transition {
   const { rollout } = world;
-  const { position, judgement, evidence, blamed, callback } = looked;
+  const { position } = looked;
   if (!isSame(rollout.position, position) || !isRollingOut(rollout)) return stay(world);
-  const judged = recordJudgement({ ...rollout, callback, evidence }, judgement, nowMs);
-  if (judgement?.verdict === 'Failed' && blamed !== 'everybody') {
-    const message = `Halt ${rollout.service} wave ${position.wave + 1}: ${judgement.message}`;
-    return trouble({ ...world, rollout: judged }, { kind: 'Judge', message }, nowMs);
-  }
-  const seen =
-    judgement?.verdict === 'Failed' ? freeze(judged, 'the judge', judgement.message, nowMs) : judged;
-  const paused = { ...world, rollout: openPause(seen, nowMs) };
+  const judged = takeVerdict(world, looked, nowMs);
+  if (judged.world.rollout.phase === 'RollingBack') return judged;
+  const paused = { ...world, rollout: openPause(judged.world.rollout, nowMs) };
   if (!passes(paused, nowMs)) return stay({ ...world, rollout: waitAt(paused, nowMs) });
   const going: Rollout = { ...paused.rollout, phase: 'Progressing' };
   return stay(advance({ ...world, rollout: going }, position, nowMs));
 }
 
+/** Before anything begins: a rollout that is held waits here, and is judged meanwhile. */
+export function clear(world: World, judging: Judging, nowMs: number): Transition {
+  if (!isRollingOut(world.rollout)) return stay(world);
+  const judged = takeVerdict(world, judging, nowMs);
+  const { rollout } = judged.world;
+  if (rollout.phase === 'RollingBack') return judged;
+  const hold = holdOf(judged.world, nowMs);
+  const next = hold === undefined ? goOn(rollout, nowMs) : pauseFor(rollout, `Paused: ${hold}`, nowMs);
+  return stay({ ...world, rollout: next });
+}
+
+/** Stores what the judge says. Failed rolls back; where everybody burns it freezes, once. */
+function takeVerdict(world: World, judging: Judging, nowMs: number): Transition {
+  const { judgement, evidence, blamed, callback } = judging;
+  const judged = recordJudgement({ ...world.rollout, callback, evidence }, judgement, nowMs);
+  if (judgement?.verdict !== 'Failed') return stay({ ...world, rollout: judged });
+  // A person who lets it go on after that has decided about the burn; that the canary is worse is another matter.
+  const isKnown = judged.burnsEverywhere && judgement.because === 'burn' && blamed !== 'canary';
+  if (isKnown) return stay({ ...world, rollout: judged });
+  if (blamed === 'everybody') {
+    return stay({ ...world, rollout: freeze(judged, 'the judge', judgement.message, nowMs) });
+  }
+  const place = `${judged.service} wave ${judged.position.wave + 1}`;
+  const cause = { kind: 'Judge', message: `Halt ${place}: ${judgement.message}` } as const;
+  return trouble({ ...world, rollout: judged }, cause, nowMs);
+}
+
 /** Everybody burns: to take the canary back would mend nothing, and to go on would hide what does. A person decides. */
 export function freeze(rollout: Rollout, by: string, why: string, nowMs: number): Rollout {
-  if (rollout.heldBy !== undefined) return rollout;
+  if (rollout.burnsEverywhere) return rollout;
   const message = `Frozen by ${by}, as stable burns no less than the canary: ${why}`;
-  return say({ ...rollout, heldBy: by, phase: 'Paused' }, nowMs, 'RolloutPaused', message);
+  const frozen: Rollout = {
+    ...rollout,
+    heldBy: rollout.heldBy ?? by,
+    burnsEverywhere: true,
+    phase: 'Paused',
+  };
+  return say(frozen, nowMs, 'RolloutPaused', message);
 }
 
 function recordJudgement(rollout: Rollout, judgement: Judgement | undefined, nowMs: number): Rollout {
@@ -117,4 +152,16 @@ function personNeeded(rollout: Rollout, nowMs: number): string | undefined {
 function isExtensionOver({ spec, pause }: Rollout, nowMs: number): boolean {
   if (spec.judge === 'off' || pause?.untilMs === undefined) return false;
   return nowMs >= pause.untilMs + spec.judge.maxExtension * 1000;
+}
+
+/** Nothing holds it any more. */
+function goOn(rollout: Rollout, nowMs: number): Rollout {
+  if (rollout.phase !== 'Paused') return rollout;
+  return say({ ...rollout, phase: 'Progressing' }, nowMs, 'RolloutResumed', `${rollout.service} goes on`);
+}
+
+/** Says once why it waits. */
+function pauseFor(rollout: Rollout, message: string, nowMs: number): Rollout {
+  if (rollout.phase === 'Paused' && rollout.message === message) return rollout;
+  return say({ ...rollout, phase: 'Paused' }, nowMs, 'CanaryPauseStep', message);
 }

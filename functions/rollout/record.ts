@@ -37,6 +37,8 @@ export interface Rollout {
   readonly pause: Pause | undefined;
   /** Set by the command `pause`, cleared by `resume`. */
   readonly heldBy: string | undefined;
+  /** Frozen once because stable burnt as badly: from then on the burn rate alone takes nothing back. */
+  readonly burnsEverywhere: boolean;
   /** Set by `promote --full`: gates and pauses no longer wait. */
   readonly isFull: boolean;
   /** The rollout that this attempt replaces, in a hurry: what it serves hurts users, or a person took it back. */

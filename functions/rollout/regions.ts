@@ -98,7 +98,7 @@ export function concludeMove(
   nowMs: number,
 ): Transition {
   if (world.service.handled.includes(command.id)) return { world, actions: [] };
-  const known = remember(world, command.id);
+  const known = { ...world, service: remember(world.service, command.id) };
   const { target } = command;
   if (made.status !== 'done') return refuse(known, nowMs, `${command.command} ${target}`, made.message);
   const person = by(command);

@@ -1,5 +1,4 @@
 import type { Progress, Serving } from '../targets/target.ts';
-import { holdOf } from './holds.ts';
 import { note, type Rollout, type TargetState, type TargetStatus, withTarget } from './record.ts';
 import { trouble } from './trouble.ts';
 import { say, stay, type Transition, type World } from './world.ts';
@@ -50,43 +49,14 @@ export function arm(world: World, { target, stable, architecture }: Armed, nowMs
   return { ...world, rollout: withTarget(world.rollout, target, change) };
 }
 
-const ADVANCES: ReadonlySet<Stage> = new Set(['deploy', 'weight', 'promote']);
-
-/**
- * On record before the first write: a target that may have been changed is a target to be restored. While the rollout is
- * held nothing that has not begun begins, {@link hasBegun}.
- */
-export function start(world: World, event: Starting, nowMs: number): World {
-  const { rollout } = world;
-  const { target, stage } = event;
-  if (hasBegun(rollout, event)) return world;
-  const hold = ADVANCES.has(stage) ? holdOf(world, nowMs) : undefined;
-  if (hold !== undefined) {
-    return { ...world, rollout: pauseFor(rollout, `Paused: ${hold}`, nowMs) };
-  }
-  const mayServe = rollout.targets[target]?.mayServe === true || stage === 'weight' || stage === 'promote';
+/** On record before the first write: a target that may have been changed is a target to be restored. */
+export function start(world: World, { target, stage, weight }: Starting, nowMs: number): World {
+  const state = world.rollout.targets[target];
+  const isDone = state?.status === DONE[stage] && (weight === undefined || state.weight === weight);
+  if (state?.isTouched && (isDone || state.status === WORKING[stage])) return world;
+  const mayServe = state?.mayServe === true || stage === 'weight' || stage === 'promote';
   const change = { status: WORKING[stage], sinceMs: nowMs, isTouched: true, mayServe };
-  const begun = withTarget(rollout, target, change);
-  return { ...world, rollout: goOn(begun, nowMs) };
-}
-
-export function hasBegun({ targets }: Rollout, { target, stage, weight }: Starting): boolean {
-  const state = targets[target];
-  if (!state?.isTouched) return false;
-  const isDone = state.status === DONE[stage] && (weight === undefined || state.weight === weight);
-  return isDone || state.status === WORKING[stage];
-}
-
-/** Nothing holds it any more. */
-export function goOn(rollout: Rollout, nowMs: number): Rollout {
-  if (rollout.phase !== 'Paused') return rollout;
-  return say({ ...rollout, phase: 'Progressing' }, nowMs, 'RolloutResumed', `${rollout.service} goes on`);
-}
-
-/** Says once why it waits. */
-export function pauseFor(rollout: Rollout, message: string, nowMs: number): Rollout {
-  if (rollout.phase === 'Paused' && rollout.message === message) return rollout;
-  return say({ ...rollout, phase: 'Paused' }, nowMs, 'CanaryPauseStep', message);
+  return { ...world, rollout: withTarget(world.rollout, target, change) };
 }
 
 export function progress(world: World, event: Progressed, nowMs: number): Transition {

@@ -1,4 +1,4 @@
-import { advance, endWave, type Looked, look } from './pauses.ts';
+import { advance, clear, endWave, type Judging, type Looked, look } from './pauses.ts';
 import {
   type Cause,
   isRollingOut,
@@ -19,6 +19,7 @@ export type RolloutEvent =
   | ({ readonly type: 'progressed' } & Progressed)
   | { readonly type: 'stepped'; readonly position: Position }
   | ({ readonly type: 'looked' } & Looked)
+  | ({ readonly type: 'cleared' } & Judging)
   | { readonly type: 'waveEnded'; readonly wave: number }
   | { readonly type: 'completed' }
   | { readonly type: 'settled'; readonly target: string; readonly message: string }
@@ -48,8 +49,10 @@ export function transition(world: World, event: RolloutEvent, nowMs: number): Tr
       return stay(advance(world, event.position, nowMs));
     case 'looked':
       return look(world, event, nowMs);
+    case 'cleared':
+      return clear(world, event, nowMs);
     case 'waveEnded':
-      return stay(endWave(world, event.wave));
+      return stay(endWave(world, event.wave, nowMs));
     case 'completed':
       return complete(world, nowMs);
     case 'settled':
@@ -76,7 +79,7 @@ function begin(world: World, workflow: WorkflowKind, execution: string, nowMs: n
   const owned = update(world, {
     owner: { kind: workflow, execution, sinceMs: nowMs },
     epoch: rollout.epoch + 1,
-    phase: workflow === 'rollout' ? 'Progressing' : 'RollingBack',
+    phase: rollout.phase === 'Pending' ? 'Progressing' : rollout.phase,
     callback: undefined,
   });
   if (workflow === 'rollback' || rollout.phase !== 'Pending') return stay(owned);
@@ -129,6 +132,9 @@ function withHealthy(service: ServiceState, id: string): ServiceState {
 }
 
 function settle(world: World, target: string, message: string, nowMs: number): World {
+  const { phase } = world.rollout;
+  // A rollback that began meanwhile finds out by itself what is on the target.
+  if (phase !== 'Healthy' && phase !== 'Degraded') return world;
   if (world.rollout.targets[target]?.status === 'Settled') return world;
   const rollout = withTarget(world.rollout, target, { status: 'Settled', message, sinceMs: nowMs });
   if (!isSettled(rollout)) return { ...world, rollout };

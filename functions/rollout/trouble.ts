@@ -6,9 +6,14 @@ import { type Action, end, say, stay, type Transition, update, type World } from
  * nothing.
  */
 export function trouble(world: World, cause: Omit<Cause, 'atMs'>, nowMs: number): Transition {
-  const { rollout, service } = world;
   if (!canRollBack(world, nowMs)) return stay(world);
   if (isQueued(world)) return leaveQueue(world, cause, nowMs);
+  return raiseFence(world, cause, nowMs);
+}
+
+/** The same without asking for how long: a person wants what stands beside it back. */
+export function raiseFence(world: World, cause: Omit<Cause, 'atMs'>, nowMs: number): Transition {
+  const { rollout, service } = world;
   const fenced: Rollout = {
     ...say(rollout, nowMs, 'RollingBack', `Rolling back ${rollout.service} ${rollout.tag}: ${cause.message}`),
     phase: 'RollingBack',
@@ -19,7 +24,7 @@ export function trouble(world: World, cause: Omit<Cause, 'atMs'>, nowMs: number)
     pause: undefined,
     heldBy: undefined,
     windowEndsMs: undefined,
-    cause: { ...cause, atMs: nowMs },
+    cause: { ...cause, message: cause.message.slice(0, 1000), atMs: nowMs },
   };
   const actions: Action[] = rollout.callback ? [{ do: 'poke', callback: rollout.callback }] : [];
   return { world: { rollout: fenced, service: { ...service, active: rollout.id } }, actions };
@@ -36,12 +41,21 @@ function leaveQueue(world: World, cause: Omit<Cause, 'atMs'>, nowMs: number): Tr
 }
 
 /** In flight, or the newest Healthy one with its way back still open and nothing newer on the targets. */
-export function canRollBack({ rollout, service }: World, nowMs: number): boolean {
-  if (rollout.phase === 'Pending' || rollout.phase === 'Progressing' || rollout.phase === 'Paused')
-    return true;
-  if (rollout.phase !== 'Healthy' || service.active !== undefined || service.healthy !== rollout.id)
-    return false;
-  return rollout.windowEndsMs !== undefined && nowMs < rollout.windowEndsMs && !isSettled(rollout);
+export function canRollBack(world: World, nowMs: number): boolean {
+  const { phase, windowEndsMs } = world.rollout;
+  if (phase === 'Pending' || phase === 'Progressing' || phase === 'Paused') return true;
+  return hasWayBack(world) && windowEndsMs !== undefined && nowMs < windowEndsMs;
+}
+
+/**
+ * Whether what served before stands beside what is Healthy, on every target. Where one is settled already, to bring back
+ * the others would leave two digests and call it a rollback.
+ */
+export function hasWayBack({ rollout, service }: World): boolean {
+  if (rollout.phase !== 'Healthy' || rollout.undoes !== undefined) return false;
+  if (service.active !== undefined || service.healthy !== rollout.id) return false;
+  const touched = Object.values(rollout.targets).filter(({ isTouched }) => isTouched);
+  return touched.length > 0 && touched.every(({ status }) => status !== 'Settled');
 }
 
 /** Whether nothing of the rollout is left on its targets that a rollback would need. */
@@ -87,6 +101,29 @@ const QUARANTINES: ReadonlySet<CauseKind> = new Set([
   'Undo',
 ]);
 
+/** What was never tried has shown nothing, and what serves already (under another tag) must be able to. */
+function isHeldAgainst({ targets, digest, undoes }: Rollout, kind: CauseKind): boolean {
+  if (!QUARANTINES.has(kind) || undoes !== undefined) return false;
+  const states = Object.values(targets);
+  if (states.some(({ stable }) => stable?.digest === digest)) return false;
+  return kind === 'Abort' || kind === 'Undo' || states.some(({ isTouched }) => isTouched);
+}
+
+/** Digests of long ago make room: a service's document has to stay small. */
+const MOST_QUARANTINED = 500;
+
+export function quarantineWith(
+  { quarantine }: ServiceState,
+  digest: string,
+  against: ServiceState['quarantine'][string],
+): ServiceState['quarantine'] {
+  const others = Object.entries(quarantine)
+    .filter(([known]) => known !== digest)
+    .sort(([, a], [, b]) => a.sinceMs - b.sinceMs)
+    .slice(1 - MOST_QUARANTINED);
+  return { ...Object.fromEntries(others), [digest]: against };
+}
+
 /** Every target is as it was, or was given up. */
 export function finishRollback(world: World, nowMs: number): Transition {
   const { rollout, service } = world;
@@ -99,10 +136,12 @@ export function finishRollback(world: World, nowMs: number): Transition {
   const except = lost.length > 0 ? `, but NOT on ${lost.join(', ')}` : '';
   const message = `Rolled back ${rollout.service} ${rollout.tag}${except}: ${why}`;
   const against = { rollout: rollout.id, message: why, sinceMs: nowMs };
-  const quarantine = QUARANTINES.has(kind)
-    ? { ...service.quarantine, [rollout.digest]: against }
+  const quarantine = isHeldAgainst(rollout, kind)
+    ? quarantineWith(service, rollout.digest, against)
     : service.quarantine;
-  const restoredMs = kind === 'Alert' ? nowMs : service.restoredMs;
+  // Whatever its cause was: alerts about what it served may come late.
+  const mayHaveServed = Object.values(rollout.targets).some(({ mayServe }) => mayServe);
+  const restoredMs = mayHaveServed ? nowMs : service.restoredMs;
   const after = { ...withoutHealthy(service, rollout.id), quarantine, restoredMs };
   return end(
     { rollout: say(rollout, nowMs, 'RolledBack', message), service: after },
@@ -123,8 +162,9 @@ function withoutHealthy(service: ServiceState, id: string): ServiceState {
 export function stepBack({ rollout, service }: World, nowMs: number): World | undefined {
   const { healthy } = service;
   const hasTouched = Object.values(rollout.targets).some(({ isTouched }) => isTouched);
-  if (service.active !== rollout.id || healthy === undefined || hasTouched || service.waiting !== undefined)
+  if (service.active !== rollout.id || healthy === undefined || hasTouched || rollout.undoes !== undefined)
     return undefined;
+  if (service.waiting !== undefined) return giveWay({ rollout, service }, healthy, nowMs);
   const message = `waits again: an SLO alert is about ${healthy}`;
   const waiting: Rollout = {
     ...say(rollout, nowMs, 'RolloutQueued', message),
@@ -135,6 +175,19 @@ export function stepBack({ rollout, service }: World, nowMs: number): World | un
     callback: undefined,
   };
   return { rollout: waiting, service: { ...service, active: undefined, waiting: rollout.id } };
+}
+
+/** The newer one keeps its place. */
+function giveWay({ rollout, service }: World, healthy: string, nowMs: number): World {
+  const message = `an SLO alert is about ${healthy}, and ${service.waiting} is newer`;
+  const { world } = end(
+    {
+      rollout: say(rollout, nowMs, 'RolloutSuperseded', message),
+      service: { ...service, active: undefined },
+    },
+    { phase: 'Superseded' },
+  );
+  return world;
 }
 
 /** Deaths in a row, at one step, after which a rollout is taken back rather than started once more. */

@@ -2,13 +2,13 @@ import { freshCourse } from './admission.ts';
 import { openIncidents } from './incidents.ts';
 import type { Service } from './policy.ts';
 import type { Cause, Rollout, ServiceState } from './record.ts';
-import { canRollBack, isSettled } from './trouble.ts';
+import { hasWayBack, quarantineWith } from './trouble.ts';
 import { say } from './world.ts';
 
 /** A rollout that is Healthy, and the one that would serve again in its place. */
 export interface WayBack {
   readonly from: Rollout;
-  /** The Healthy rollout before it; undefined when none is on record. */
+  /** The newest Healthy rollout of another digest before it; undefined when none is on record. */
   readonly to: Rollout | undefined;
   readonly service: ServiceState;
 }
@@ -29,9 +29,7 @@ export function undo(
   cause: Omit<Cause, 'atMs'>,
   nowMs: number,
 ): Undone {
-  if (from.phase !== 'Healthy' || service.healthy !== from.id) {
-    return { ok: false, why: `${from.id} is ${from.phase} and not what serves` };
-  }
+  if (service.healthy !== from.id) return { ok: false, why: `${from.id} is not what serves` };
   if (service.active !== undefined) return { ok: false, why: `${service.active} is in flight` };
   if (!to) return { ok: false, why: `nothing that was Healthy before ${from.id} is on record` };
   const against = service.quarantine[to.digest];
@@ -72,10 +70,11 @@ export function undo(
       active: to.id,
       healthy: undefined,
       earlier: service.earlier.filter(id => id !== to.id),
-      quarantine: {
-        ...service.quarantine,
-        [from.digest]: { rollout: from.id, message: cause.message, sinceMs: nowMs },
-      },
+      quarantine: quarantineWith(service, from.digest, {
+        rollout: from.id,
+        message: cause.message,
+        sinceMs: nowMs,
+      }),
     },
   };
 }
@@ -98,5 +97,5 @@ export function isNextToGo({ from, service }: Pick<WayBack, 'from' | 'service'>,
   if (openIncidents(service, nowMs).length === 0) return false;
   const isInWindow = from.windowEndsMs !== undefined && nowMs < from.windowEndsMs;
   const isCalm = service.restoredMs === undefined || nowMs - service.restoredMs >= PERSISTS_MS;
-  return isInWindow && isCalm && isSettled(from) && !canRollBack({ rollout: from, service }, nowMs);
+  return isInWindow && isCalm && !hasWayBack({ rollout: from, service });
 }

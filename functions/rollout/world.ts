@@ -44,7 +44,8 @@ export function say(
   message: string,
   target?: string,
 ): Rollout {
-  return { ...note(rollout, nowMs, reason, message, target), message };
+  const noted = note(rollout, nowMs, reason, message, target);
+  return { ...noted, message: noted.history.at(-1)?.message ?? message };
 }
 
 export function isSame(a: Position, b: Position): boolean {
@@ -90,6 +91,12 @@ function isLaunching(launch: Launch | undefined, nowMs: number): boolean {
   return launch.execution !== undefined || nowMs - launch.sinceMs < CLAIM_MS;
 }
 
+/** What was to be replaced still serves, and the way back from it is what it was. */
+function withServing(service: ServiceState, healthy: string, before: string): ServiceState {
+  const earlier = [...service.earlier.filter(id => id !== before), before];
+  return { ...service, healthy, earlier };
+}
+
 /** The rollout needs the service no longer: if it had it, the one that waits gets its turn. */
 export function handOver({ rollout, service }: World): Transition {
   const waiting = service.waiting === rollout.id ? undefined : service.waiting;
@@ -103,15 +110,21 @@ export function handOver({ rollout, service }: World): Transition {
 /** Ends a rollout: whatever its last execution still holds in hand is refused from here on. */
 export function end(world: World, change: Partial<Rollout>): Transition {
   const { rollout } = world;
+  const { undoes } = rollout;
+  const isFailedUndo = undoes !== undefined && change.phase !== 'Healthy';
+  const service = isFailedUndo ? withServing(world.service, undoes, rollout.id) : world.service;
   return handOver(
-    update(world, {
-      epoch: rollout.epoch + 1,
-      owner: undefined,
-      launch: undefined,
-      callback: undefined,
-      pause: undefined,
-      heldBy: undefined,
-      ...change,
-    }),
+    update(
+      { ...world, service },
+      {
+        epoch: rollout.epoch + 1,
+        owner: undefined,
+        launch: undefined,
+        callback: undefined,
+        pause: undefined,
+        heldBy: undefined,
+        ...change,
+      },
+    ),
   );
 }

@@ -279,6 +279,11 @@ export type Kinds = {
   httproutes: HttpRoute;
   horizontalpodautoscalers: KubeObject;
   poddisruptionbudgets: KubeObject;
+  healthcheckpolicies: KubeObject;
+  roles: KubeObject;
+  rolebindings: KubeObject;
+  clusterroles: KubeObject;
+  clusterrolebindings: KubeObject;
 };
 
 export type Plural = keyof Kinds;

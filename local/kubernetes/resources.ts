@@ -28,6 +28,11 @@ export const RESOURCES: readonly Resource[] = [
   namespaced('httproutes', 'HTTPRoute', 'gateway.networking.k8s.io', 'v1', [], ['status']),
   namespaced('horizontalpodautoscalers', 'HorizontalPodAutoscaler', 'autoscaling', 'v2', ['hpa'], ['status']),
   namespaced('poddisruptionbudgets', 'PodDisruptionBudget', 'policy', 'v1', ['pdb'], ['status']),
+  namespaced('healthcheckpolicies', 'HealthCheckPolicy', 'networking.gke.io', 'v1', [], ['status']),
+  namespaced('roles', 'Role', 'rbac.authorization.k8s.io', 'v1'),
+  namespaced('rolebindings', 'RoleBinding', 'rbac.authorization.k8s.io', 'v1'),
+  cluster('clusterroles', 'ClusterRole', 'rbac.authorization.k8s.io', 'v1', []),
+  cluster('clusterrolebindings', 'ClusterRoleBinding', 'rbac.authorization.k8s.io', 'v1', []),
 ];
 
 const BY_PLURAL = new Map(RESOURCES.map(resource => [resource.plural, resource]));
@@ -74,7 +79,7 @@ function cluster(
   group: string,
   version: string,
   shortNames: readonly string[],
-  subresources: Subresources,
+  subresources: Subresources = [],
 ): Resource {
   return { plural, kind, group, version, namespaced: false, shortNames, subresources };
 }

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { googleClients } from '../../functions/google/clients.ts';
 import { type GkeSpec, gkeTarget } from '../../functions/targets/gke.ts';
 import { VirtualClock } from '../../local/clock.ts';
@@ -18,13 +18,18 @@ export const STABLE = `sha256:${'a'.repeat(64)}`;
 export const CANARY = `sha256:${'b'.repeat(64)}`;
 export const BROKEN = `sha256:${'c'.repeat(64)}`;
 
-const MANIFESTS = ['deployment', 'deployment-canary', 'services', 'gateway', 'http-route'];
-
 export interface GkeWorld extends World {
   readonly core: Kubernetes;
   readonly clock: VirtualClock;
   readonly dataPlane: InstantDataPlane;
   readonly kubeconfig: string;
+  /** What the target asked the API server for. */
+  readonly calls: readonly Call[];
+}
+
+export interface Call {
+  readonly method: string;
+  readonly path: string;
 }
 
 /** A local cluster in virtual time, reached over TLS by the real clients, with the sample's manifests applied. */
@@ -53,10 +58,11 @@ export async function gkeWorld(options: {
   const google = googleClients({ container: container.url });
 
   const kubeconfig = kubeconfigOf(server, 'main');
-  await applyManifests(kubeconfig, await Promise.all(MANIFESTS.map(readManifest)));
+  await applyManifests(kubeconfig, await readManifests());
   if (options.serving) startStable(core, options.replicas ?? 2);
   await clock.advance(10_000);
   wire.writes = 0;
+  wire.calls.length = 0;
 
   const target = gkeTarget(
     {
@@ -79,6 +85,7 @@ export async function gkeWorld(options: {
     clock,
     dataPlane,
     kubeconfig,
+    calls: wire.calls,
     target,
     image: IMAGE,
     stableDigest: STABLE,
@@ -102,6 +109,7 @@ export async function gkeWorld(options: {
 /** Between the target and the API: counts what would change something, and fails it on demand. */
 class Wire {
   writes = 0;
+  readonly calls: Call[] = [];
   failing: 'lostAnswer' | 'unavailable' | undefined;
   readonly #handler: HttpHandler;
 
@@ -110,6 +118,7 @@ class Wire {
   }
 
   async answer(request: Parameters<HttpHandler>[0]): Promise<HttpReply> {
+    this.calls.push({ method: request.method, path: request.path });
     if (request.method === 'GET') return this.#handler(request);
     this.writes++;
     const { failing } = this;
@@ -165,6 +174,8 @@ function touch(core: Kubernetes, clock: VirtualClock): void {
   for (const object of core.store.list('httproutes')) core.store.update('httproutes', touched(object));
 }
 
-function readManifest(name: string): Promise<string> {
-  return readFile(new URL(`../../k8s/${name}.yaml`, import.meta.url), 'utf8');
+async function readManifests(): Promise<string[]> {
+  const folder = new URL('../../k8s/base/', import.meta.url);
+  const files = (await readdir(folder)).sort();
+  return Promise.all(files.map(file => readFile(new URL(file, folder), 'utf8')));
 }

@@ -74,6 +74,15 @@ describe('undo', () => {
     expect(history.at(-1)?.message).toBe(`undo does not apply: v0 is the way back from ${id} already`);
   });
 
+  test('goes past a rollout of the same digest under another tag', async () => {
+    const office = anOffice();
+    const rollout = await settled(office);
+    const latest = { ...rollout, id: 'hello-latest', tag: 'latest' };
+    await office.put(latest, { ...(await office.service()), earlier: ['hello-0', 'hello-latest'] });
+    await give(office, { command: 'undo' });
+    expect(office.launched).toEqual(['rollout hello-0']);
+  });
+
   test('with nothing before it says so, once', async () => {
     const office = anOffice();
     const { id } = await settled(office);
@@ -109,6 +118,22 @@ describe('rollout', () => {
     expect(again).toMatchObject({ phase: 'Pending', attempt: 2, startedBy: 'me (back to it)' });
     expect(sentences(again).at(-1)).toBe('v1 was started by me (back to it) again');
     expect(office.launched).toEqual([`rollout ${again.id}`]);
+  });
+
+  test('given twice with one id is one attempt, and what does not apply says so', async () => {
+    const office = anOffice();
+    const { rollout, service } = play(aWorld(), UNTIL_HEALTHY).world;
+    await office.put({ ...rollout, phase: 'Degraded' }, { ...service, healthy: undefined });
+    office.nowMs += 60_000;
+    await give(office, { command: 'rollout', digest: DIGEST, tag: 'v1', id: 'one' });
+    office.nowMs += 60_000;
+    await give(office, { command: 'rollout', digest: DIGEST, tag: 'v1', id: 'one' });
+    expect((await office.rollout(rollout.id)).attempt).toBe(2);
+    await give(office, { command: 'rollout', digest: DIGEST, tag: 'v1', id: 'two' });
+    expect((await office.rollout(rollout.id)).history.at(-1)).toMatchObject({
+      reason: 'CommandRefused',
+      message: 'rollout by me does not apply: it is Pending already',
+    });
   });
 
   test('of what is no digest is refused', async () => {

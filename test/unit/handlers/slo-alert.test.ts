@@ -104,12 +104,65 @@ test('the table above knows every phase that a rollout can be taken back from', 
   expect(phases).toEqual(new Set(['Progressing', 'Paused', 'Healthy']));
 });
 
-test('an alert before the first execution takes it back too', async () => {
+test('an alert before the first execution is on record and takes nothing back: nothing has served', async () => {
   const office = anOffice();
   const { rollout, service } = aWorld();
   await office.put(rollout, service);
   await sloAlert(office.deps, anAlert());
-  expect((await office.rollout(rollout.id)).phase).toBe('RollingBack');
+  expect((await office.rollout(rollout.id)).phase).toBe('Pending');
+  expect((await office.service()).incidents).toHaveProperty('0.a');
+});
+
+test('an incident that is told of after its end takes nothing back', async () => {
+  const { world } = play(aWorld(), UNTIL_FIRST_PAUSE);
+  const office = anOffice();
+  await office.put(world.rollout, world.service);
+  await sloAlert(office.deps, anAlert('closed'));
+  await sloAlert(office.deps, anAlert('open'));
+  expect((await office.rollout(world.rollout.id)).phase).toBe('Progressing');
+});
+
+describe('when the one that was promoted burns and others wait behind it', () => {
+  const healthy = play(aWorld(), UNTIL_HEALTHY).world;
+  const next: Rollout = { ...aWorld().rollout, id: 'hello-2', tag: 'v2' };
+
+  test('it is rolled back, and the one in flight that has begun nothing waits again', async () => {
+    const office = anOffice();
+    await office.put(healthy.rollout, next, { ...healthy.service, active: 'hello-2' });
+    await sloAlert(office.deps, anAlert());
+    expect((await office.rollout(healthy.rollout.id)).phase).toBe('RollingBack');
+    expect(await office.service()).toMatchObject({ active: healthy.rollout.id, waiting: 'hello-2' });
+  });
+
+  test('of two behind it the older gives way', async () => {
+    const office = anOffice();
+    const newest = { ...next, id: 'hello-3', tag: 'v3' };
+    await office.put(healthy.rollout, next, newest, {
+      ...healthy.service,
+      active: 'hello-2',
+      waiting: 'hello-3',
+    });
+    await sloAlert(office.deps, anAlert());
+    expect((await office.rollout(healthy.rollout.id)).phase).toBe('RollingBack');
+    expect((await office.rollout('hello-2')).phase).toBe('Superseded');
+    expect((await office.service()).waiting).toBe('hello-3');
+  });
+
+  test('a notification that comes again makes nobody wait', async () => {
+    const office = anOffice();
+    const incidents = { '0.a': { policy: 'rollout-guard', openedMs: START_MS, closedMs: undefined } };
+    await office.put(healthy.rollout, next, { ...healthy.service, active: 'hello-2', incidents });
+    await sloAlert(office.deps, anAlert());
+    expect((await office.service()).active).toBe('hello-2');
+  });
+});
+
+test('whoever waits for a service that nobody has gets it with the next sweep', async () => {
+  const office = anOffice();
+  const { rollout, service } = aWorld();
+  await office.put(rollout, { ...service, active: undefined, waiting: rollout.id });
+  await sweep(office.deps);
+  expect(office.launched).toEqual([`rollout ${rollout.id}`]);
 });
 
 describe('while a rollback runs', () => {

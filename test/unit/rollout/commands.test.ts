@@ -143,12 +143,22 @@ describe('abort, undo and retry', () => {
     });
   });
 
-  test('undo takes a promoted rollout back while its window is open, and not after', () => {
+  test('undo takes a promoted rollout back as long as what served before stands beside it', () => {
     const healthy = play(aWorld(), UNTIL_HEALTHY).world;
-    expect(applyCommand(healthy, given('undo'), START_MS + 60_000).world.rollout.phase).toBe('RollingBack');
-    const late = applyCommand(healthy, given('undo'), START_MS + 1e8).world.rollout;
+    for (const afterMs of [60_000, 1e8]) {
+      const { rollout } = applyCommand(healthy, given('undo'), START_MS + afterMs).world;
+      expect(rollout.phase).toBe('RollingBack');
+    }
+    const settled = transition(healthy, { type: 'settled', target: 'us', message: '' }, START_MS).world;
+    const late = applyCommand(settled, given('undo'), START_MS + 60_000).world.rollout;
     expect(late.phase).toBe('Healthy');
     expect(sentences(late).at(-1)).toBe('undo does not apply: its way back is closed');
+  });
+
+  test('abort takes a promoted rollout back while its window is open, and not after', () => {
+    const healthy = play(aWorld(), UNTIL_HEALTHY).world;
+    expect(applyCommand(healthy, given('abort'), START_MS + 60_000).world.rollout.phase).toBe('RollingBack');
+    expect(applyCommand(healthy, given('abort'), START_MS + 1e8).world.rollout.phase).toBe('Healthy');
   });
 
   test('retry lifts the quarantine and starts a new attempt', () => {

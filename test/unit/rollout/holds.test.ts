@@ -14,6 +14,8 @@ function frozen(world: World, command: FreezeCommand['command'] = 'freeze', id =
   return { rollout: rollout ?? world.rollout, service };
 }
 
+const CLEAR = { type: 'cleared', judgement: undefined, callback: undefined } as const;
+
 describe('a frozen service', () => {
   test('starts nothing, and says what it waits for', () => {
     const { world, workflow } = claimLaunch(frozen(aWorld()), START_MS);
@@ -31,11 +33,20 @@ describe('a frozen service', () => {
 
   test('raises no weight, and goes on once it is let go', () => {
     const before = frozen(play(aWorld(), UNTIL_FIRST_PAUSE).world);
-    const step = { type: 'starting', target: 'us', stage: 'weight', weight: 50 } as const;
-    const held = transition(before, step, START_MS).world;
+    const held = transition(before, CLEAR, START_MS).world;
     expect(held.rollout).toMatchObject({ phase: 'Paused', targets: { us: { status: 'Canary', weight: 5 } } });
-    const { rollout } = transition(frozen(held, 'unfreeze', 'm2'), step, START_MS).world;
-    expect(rollout).toMatchObject({ phase: 'Progressing', targets: { us: { status: 'Shifting' } } });
+    const { rollout } = transition(frozen(held, 'unfreeze', 'm2'), CLEAR, START_MS).world;
+    expect(rollout.phase).toBe('Progressing');
+    expect(sentences(rollout).at(-1)).toBe('hello goes on');
+  });
+
+  test('is judged while it is held, and rolled back when the canary is worse', () => {
+    const before = frozen(play(aWorld(), UNTIL_FIRST_PAUSE).world);
+    const none = { good: 0, bad: 0 };
+    const said = { verdict: 'Failed', because: 'worse', message: 'worse' } as const;
+    const judgement = { ...said, atMs: START_MS, canary: none, stable: none, limit: 0, scopes: [] };
+    const { rollout } = transition(before, { ...CLEAR, judgement }, START_MS).world;
+    expect(rollout).toMatchObject({ phase: 'RollingBack', cause: { kind: 'Judge' } });
   });
 
   test('finishes what was under way on a target', () => {

@@ -144,3 +144,82 @@ describe('the next to go', () => {
     expect(isNextToGo(way, START_MS + 20 * MINUTE_MS)).toBe(false);
   });
 });
+
+describe('an undo that fails', () => {
+  const undone = undo(aWayBack(), aService(), CAUSE, START_MS);
+  if (!undone.ok) throw new Error(undone.why);
+  const fail = [
+    { type: 'troubled', cause: { kind: 'Target', message: 'no quota' } },
+    { type: 'begun', workflow: 'rollback', execution: 'two' },
+    { type: 'restored' },
+  ] as const;
+  const begun = { rollout: { ...undone.to, phase: 'Progressing' as const }, service: undone.service };
+  const { world } = play(begun, fail, START_MS);
+
+  test('leaves on record what serves, and the way back from it', () => {
+    expect(world.rollout.phase).toBe('Degraded');
+    expect(world.service).toMatchObject({ healthy: undone.from.id, earlier: ['hello-0'], active: undefined });
+  });
+
+  test('holds nothing against the digest that served well before', () => {
+    expect(world.service.quarantine).not.toHaveProperty(EARLIER_DIGEST);
+  });
+
+  test('can be tried again', () => {
+    const way = { from: undone.from, to: world.rollout, service: world.service };
+    expect(undo(way, aService(), CAUSE, START_MS + 1000).ok).toBe(true);
+  });
+});
+
+describe('a rollback', () => {
+  const back = [{ type: 'begun', workflow: 'rollback', execution: 'two' }, { type: 'restored' }] as const;
+
+  test('by the judge too makes late alerts wait before they are about the one before', () => {
+    const { world } = play(aWorld(), UNTIL_HEALTHY.slice(0, -1));
+    const judged = transition(
+      world,
+      { type: 'troubled', cause: { kind: 'Judge', message: 'worse' } },
+      START_MS,
+    ).world;
+    expect(play(judged, back, START_MS + 60_000).world.service.restoredMs).toBe(START_MS + 61_000);
+  });
+
+  test('of a rollout that is partly settled is none: two digests would serve', () => {
+    const { world } = play(aWorld(), UNTIL_HEALTHY);
+    const touched = Object.fromEntries(
+      Object.entries(world.rollout.targets).map(([name, one]) => [name, { ...one, isTouched: true }]),
+    );
+    const both = { ...world, rollout: { ...world.rollout, targets: touched } };
+    const settled = transition(both, { type: 'settled', target: 'us', message: '' }, START_MS).world;
+    expect(transition(settled, { type: 'troubled', cause: CAUSE }, START_MS).world).toBe(settled);
+    const way = {
+      from: settled.rollout,
+      service: { ...withOpenIncident(settled.service), earlier: ['hello-0'] },
+    };
+    expect(isNextToGo(way, START_MS)).toBe(true);
+  });
+
+  test('takes no notice of a target that says it is settled meanwhile', () => {
+    const { world } = play(aWorld(), UNTIL_HEALTHY);
+    const troubled = transition(world, { type: 'troubled', cause: CAUSE }, START_MS).world;
+    const settled = { type: 'settled', target: 'us', message: '' } as const;
+    expect(transition(troubled, settled, START_MS).world).toBe(troubled);
+  });
+
+  test('of a digest that serves under another tag quarantines nothing', () => {
+    const { world } = play(aWorld(), UNTIL_HEALTHY.slice(0, -1));
+    const targets = Object.fromEntries(
+      Object.entries(world.rollout.targets).map(([name, one]) => [
+        name,
+        { ...one, stable: { revision: 'hello-9', digest: DIGEST } },
+      ]),
+    );
+    const same = { ...world, rollout: { ...world.rollout, targets } };
+    const troubled = transition(same, { type: 'troubled', cause: CAUSE }, START_MS).world;
+    expect(play(troubled, back, START_MS).world.service.quarantine).toEqual({});
+  });
+});
+
+function withOpenIncident(service: ServiceState): ServiceState {
+  return withIncident(service, '0.a', 'open', 'rollout-guard', START_MS) ?? service;
+}

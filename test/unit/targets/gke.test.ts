@@ -211,13 +211,6 @@ describe('an autoscaler on the stable', () => {
 
   test.each(['settle', 'restore'] as const)('is held at the scale of the stable until %s', async end => {
     const order = await serving({ replicas: 6 });
-    world.core.store.create('horizontalpodautoscalers', {
-      apiVersion: 'autoscaling/v2',
-      kind: 'HorizontalPodAutoscaler',
-      metadata: { name: 'hello', namespace: 'default' },
-      spec: { minReplicas: 2, maxReplicas: 10, scaleTargetRef: { kind: 'Deployment', name: 'hello' } },
-    });
-
     await finish(world, order, (target, one) => target.deploy(one));
     expect(minimum()).toBe(6);
     await finish(world, { ...order, epoch: 2 }, (target, one) => target[end](one));

@@ -1,0 +1,190 @@
+# functions.tf.json has the functions, what each may do, and their environment.
+
+locals {
+  policy_folder = "/etc/slipway"
+  workflows = {
+    rollout  = "${var.name}-rollout"
+    rollback = "${var.name}-rollback"
+  }
+  urls = { for name, function in google_cloudfunctions2_function.this : name => function.service_config[0].uri }
+}
+
+resource "google_service_account" "function" {
+  for_each     = local.functions
+  project      = var.project
+  account_id   = "${var.name}-${each.value.id}"
+  display_name = "Slipway: function ${each.key}"
+}
+
+data "archive_file" "bundle" {
+  type        = "zip"
+  source_dir  = var.bundle
+  output_path = "${path.root}/.terraform/${var.name}-functions.zip"
+}
+
+resource "google_storage_bucket" "source" {
+  project                     = var.project
+  name                        = "${var.project}-${var.name}-source"
+  location                    = var.location
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  # Built again from the repository at any time.
+  force_destroy = true
+
+  versioning {
+    enabled = true
+  }
+
+  lifecycle_rule {
+    condition {
+      num_newer_versions = 10
+    }
+    action {
+      type = "Delete"
+    }
+  }
+}
+
+resource "google_storage_bucket_object" "bundle" {
+  bucket = google_storage_bucket.source.name
+  # A function is deployed anew when the name of its source changes.
+  name   = "functions-${data.archive_file.bundle.output_sha256}.zip"
+  source = data.archive_file.bundle.output_path
+}
+
+# The policy is no secret. As one it is mounted as a file and versioned, and a change of it needs no build.
+resource "google_secret_manager_secret" "policy" {
+  project   = var.project
+  secret_id = "${var.name}-policy"
+
+  replication {
+    auto {}
+  }
+}
+
+resource "google_secret_manager_secret_version" "policy" {
+  secret      = google_secret_manager_secret.policy.id
+  secret_data = file(var.policy_file)
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "google_secret_manager_secret_iam_member" "policy" {
+  for_each  = local.functions
+  project   = var.project
+  secret_id = google_secret_manager_secret.policy.secret_id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.function[each.key].member
+}
+
+resource "google_cloudfunctions2_function" "this" {
+  for_each    = local.functions
+  project     = var.project
+  location    = var.location
+  name        = "${var.name}-${each.value.id}"
+  description = "Slipway: ${each.key}"
+
+  build_config {
+    runtime           = "nodejs24"
+    entry_point       = each.key
+    service_account   = google_service_account.build.id
+    docker_repository = google_artifact_registry_repository.functions.id
+    source {
+      storage_source {
+        bucket = google_storage_bucket.source.name
+        object = google_storage_bucket_object.bundle.name
+      }
+    }
+    automatic_update_policy {}
+  }
+
+  service_config {
+    service_account_email = google_service_account.function[each.key].email
+    timeout_seconds       = each.value.timeout_seconds
+    available_memory      = each.value.memory
+    # More than one request at a time takes a whole CPU.
+    available_cpu                    = "1"
+    max_instance_request_concurrency = each.value.concurrency
+    min_instance_count               = 0
+    max_instance_count               = each.value.max_instances
+    # Pub/Sub, Workflows and Cloud Scheduler of this project count as internal.
+    ingress_settings               = "ALLOW_INTERNAL_ONLY"
+    all_traffic_on_latest_revision = true
+    environment_variables          = { for name, value in local.environment : name => value if value != "" }
+
+    secret_volumes {
+      mount_path = local.policy_folder
+      project_id = var.project
+      secret     = google_secret_manager_secret.policy.secret_id
+      versions {
+        # Not `latest`: a new policy must reach instances that run already.
+        version = google_secret_manager_secret_version.policy.version
+        path    = "rollouts.yaml"
+      }
+    }
+  }
+
+  depends_on = [
+    google_secret_manager_secret_iam_member.policy,
+    google_project_iam_member.build_logs,
+    google_project_iam_member.build_sources,
+    google_artifact_registry_repository_iam_member.build,
+  ]
+}
+
+resource "google_service_account" "workflow" {
+  for_each     = local.workflows
+  project      = var.project
+  account_id   = "${var.name}-wf-${each.key}"
+  display_name = "Slipway: workflow ${each.key}"
+}
+
+resource "google_workflows_workflow" "this" {
+  for_each            = local.workflows
+  project             = var.project
+  region              = var.location
+  name                = each.value
+  description         = "Slipway: ${each.key}"
+  service_account     = google_service_account.workflow[each.key].id
+  source_contents     = file("${path.module}/../../../workflows/${each.key}.yaml")
+  user_env_vars       = local.workflow_environment
+  call_log_level      = "LOG_ERRORS_ONLY"
+  deletion_protection = false
+
+  # Without these an execution that starts right away would be turned away.
+  depends_on = [google_cloud_run_v2_service_iam_member.workflow]
+}
+
+resource "google_service_account" "scheduler" {
+  project      = var.project
+  account_id   = "${var.name}-scheduler"
+  display_name = "Slipway: Cloud Scheduler calls the sweep as this"
+}
+
+resource "google_cloud_scheduler_job" "sweep" {
+  project          = var.project
+  region           = var.location
+  name             = "${var.name}-sweep"
+  description      = "Slipway: revives what died, starts what waits, closes what is over"
+  schedule         = "*/5 * * * *"
+  time_zone        = "Etc/UTC"
+  attempt_deadline = "${local.functions.sweep.timeout_seconds}s"
+
+  # What one sweep did not get done, the next one does.
+  retry_config {
+    retry_count = 0
+  }
+
+  http_target {
+    uri         = local.urls.sweep
+    http_method = "POST"
+    oidc_token {
+      service_account_email = google_service_account.scheduler.email
+      audience              = local.urls.sweep
+    }
+  }
+
+  depends_on = [google_cloud_run_v2_service_iam_member.scheduler]
+}

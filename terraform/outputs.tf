@@ -1,0 +1,44 @@
+output "repository" {
+  description = "Where images are pushed to."
+  value       = module.platform.repository
+}
+
+output "urls" {
+  description = "Where each service answers."
+  value       = { for name, balancer in module.load_balancer : name => balancer.url }
+}
+
+output "addresses" {
+  description = "IP address of each load balancer, for the domain's A record."
+  value       = { for name, balancer in module.load_balancer : name => balancer.address }
+}
+
+output "cluster" {
+  description = "Full name of the cluster: `gke.cluster` in the policy file."
+  value       = one(module.gke[*].cluster)
+}
+
+output "service_accounts" {
+  description = "Account of each function. Those of activity and sweep are what k8s/ grants access to."
+  value       = module.orchestrator.service_accounts
+}
+
+output "console" {
+  description = "Where the console is."
+  value       = one(module.console[*].url)
+}
+
+output "next" {
+  description = "What to type next."
+  value = join("\n", compact([
+    "# Let docker push as you:",
+    "gcloud auth configure-docker ${var.location}-docker.pkg.dev",
+    var.cluster == null ? "" : "# Let kubectl in, then put the manifests there once:\n${module.gke[0].credentials_command}\nkubectl apply --server-side -k k8s",
+    length(local.balanced) == 0 ? "" : "# Where it answers; a certificate takes up to an hour after the domain points there:\n${join("\n", [for name, balancer in module.load_balancer : "curl ${balancer.url}"])}",
+    "# The first push goes straight to 100 %, for there is nothing yet to go back to; the second is a canary:",
+    "docker buildx build --platform linux/amd64,linux/arm64 --tag ${module.platform.repository}/${sort(keys(var.services))[0]}:v1.0.0 --push app",
+    "# Follow it:",
+    "gcloud workflows executions list ${module.orchestrator.workflows["rollout"]} --location=${var.location} --project=${var.project}",
+    "gcloud logging read 'resource.type=\"cloud_run_revision\" resource.labels.service_name:\"${var.name}-\"' --project=${var.project} --freshness=10m --limit=20",
+  ]))
+}
