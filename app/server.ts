@@ -1,5 +1,8 @@
+import { gemini } from './gemini.ts';
+import { createGuide, type Guide } from './guide.ts';
 import { writeToStdout } from './log.ts';
 import { placeFrom } from './metadata.ts';
+import type { Identity } from './service.ts';
 import { createServing } from './serving.ts';
 import { type Settings, settingsFrom } from './settings.ts';
 
@@ -13,9 +16,12 @@ async function start(settings: Settings): Promise<void> {
   if (settings.faults.failStart) throw new Error('not starting: FAIL_START=1');
   const { service, version, revision, architecture } = settings;
   const place = await whereWeRun(settings);
+  const identity = { service, version, revision, architecture, region: place.region ?? 'unknown' };
   const serving = createServing({
-    identity: { service, version, revision, architecture, region: place.region ?? 'unknown' },
+    identity,
     faults: settings.faults,
+    httpsRedirect: settings.httpsRedirect,
+    guide: guideFor(settings, identity, place.project),
     project: place.project,
     writeLog: writeToStdout,
     random: Math.random,
@@ -37,6 +43,12 @@ async function start(settings: Settings): Promise<void> {
       region: place.region,
     });
   });
+}
+
+function guideFor({ guide }: Settings, identity: Identity, project: string | undefined): Guide {
+  const { model, location } = guide;
+  const generate = model && project ? gemini({ project, location, model }) : undefined;
+  return createGuide({ identity, model, generate, writeLog: writeToStdout, nowMs: () => performance.now() });
 }
 
 async function whereWeRun({ region, project, metadataHost }: Settings) {

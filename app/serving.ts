@@ -1,6 +1,16 @@
 import http from 'node:http';
+import { GUIDE_PATH, type Guide } from './guide.ts';
 import { requestEntry, type WriteLog } from './log.ts';
-import { answer, type Identity, isHealthPath } from './service.ts';
+import {
+  answer,
+  type Identity,
+  isHealthPath,
+  isPlainHttp,
+  isRead,
+  type Reply,
+  type Request,
+  redirectToHttps,
+} from './service.ts';
 import type { Faults } from './settings.ts';
 
 export interface Serving {
@@ -12,6 +22,8 @@ export interface Serving {
 export interface ServingOptions {
   readonly identity: Identity;
   readonly faults: Faults;
+  readonly httpsRedirect: boolean;
+  readonly guide: Guide;
   readonly project: string | undefined;
   readonly writeLog: WriteLog;
   readonly random: () => number;
@@ -42,19 +54,22 @@ export function createServing(options: ServingOptions): Serving {
   };
 }
 
-function serve(
+async function serve(
   options: ServingOptions,
   isDraining: () => boolean,
   request: http.IncomingMessage,
   response: http.ServerResponse,
-): void {
+): Promise<void> {
   const startMs = options.nowMs();
   const method = request.method ?? 'GET';
   const url = request.url ?? '/';
   const path = url.split('?', 1)[0] ?? '/';
   const headers = firstValues(request.headers);
-  const { identity, faults, random } = options;
-  const reply = answer({ method, path, headers }, identity, faults, { draining: isDraining(), random });
+  const reply = await replyTo(
+    options,
+    { method, path, query: url.slice(path.length), headers },
+    isDraining(),
+  );
   const body = `${JSON.stringify(reply.body)}\n`;
   const responseBytes = Buffer.byteLength(body);
 
@@ -82,6 +97,17 @@ function serve(
   };
   if (reply.delayMs > 0) setTimeout(send, reply.delayMs);
   else send();
+}
+
+/** For a year browsers then ask by HTTPS at once. Without an HTTPS front it would lock them out. */
+const ONLY_HTTPS = { 'strict-transport-security': 'max-age=31536000' };
+
+async function replyTo(options: ServingOptions, request: Request, draining: boolean): Promise<Reply> {
+  const { httpsRedirect, guide, identity, faults, random } = options;
+  if (httpsRedirect && isRead(request) && isPlainHttp(request)) return redirectToHttps(request);
+  const isForGuide = request.path === GUIDE_PATH && isRead(request);
+  const reply = isForGuide ? await guide(request) : answer(request, identity, faults, { draining, random });
+  return httpsRedirect ? { ...reply, headers: { ...reply.headers, ...ONLY_HTTPS } } : reply;
 }
 
 function firstValues(headers: http.IncomingHttpHeaders): Record<string, string | undefined> {

@@ -10,7 +10,17 @@ export interface Settings {
   readonly region: string | undefined;
   readonly project: string | undefined;
   readonly metadataHost: string;
+  /** Behind a load balancer: what came to it by HTTP is sent to HTTPS. */
+  readonly httpsRedirect: boolean;
+  readonly guide: GuideSettings;
   readonly faults: Faults;
+}
+
+export interface GuideSettings {
+  /** Undefined: there is no guide. */
+  readonly model: string | undefined;
+  /** Where Vertex AI is asked, which need not be where the service runs: not every region has every model. */
+  readonly location: string;
 }
 
 /** Switches for drills. */
@@ -53,6 +63,8 @@ export function settingsFrom(env: Environment, machine: string): Settings {
     region: env['REGION'] || undefined,
     project: env['GOOGLE_CLOUD_PROJECT'] || undefined,
     metadataHost: env['GCE_METADATA_HOST'] || 'metadata.google.internal',
+    httpsRedirect: env['HTTPS_REDIRECT'] === '1',
+    guide: { model: env['GUIDE_MODEL'] || undefined, location: env['GUIDE_LOCATION'] || 'global' },
     faults: { failRatio, latencyMs, failStart: env['FAIL_START'] === '1' },
   };
 }

@@ -1,8 +1,3 @@
-provider "google" {
-  project = var.project
-  region  = var.location
-}
-
 data "google_project" "this" {
   project_id = var.project
 }
@@ -11,7 +6,7 @@ locals {
   on_cloud_run = { for name, service in var.services : name => service if length(service.regions) > 0 }
   balanced     = { for name, service in local.on_cloud_run : name => service if service.load_balancer }
   repositories = { (var.repository.id) = { location = var.location, repository = module.platform.repository_id } }
-  bundle       = coalesce(var.bundle, "${path.root}/../dist/functions")
+  bundle       = coalesce(var.bundle, "${path.module}/../dist/functions")
 }
 
 module "platform" {

@@ -33,7 +33,7 @@ output "next" {
   value = join("\n", compact([
     "# Let docker push as you:",
     "gcloud auth configure-docker ${var.location}-docker.pkg.dev",
-    var.cluster == null ? "" : "# Let kubectl in, then put the manifests there once:\n${module.gke[0].credentials_command}\nkubectl apply --server-side -k k8s",
+    var.cluster == null ? "" : "# Let kubectl in, then put the manifests there once:\n${module.gke[0].credentials_command}\nkubectl apply --server-side -k k8s/overlays/arm",
     length(local.balanced) == 0 ? "" : "# Where it answers; a certificate takes up to an hour after the domain points there:\n${join("\n", [for name, balancer in module.load_balancer : "curl ${balancer.url}"])}",
     "# The first push goes straight to 100 %, for there is nothing yet to go back to; the second is a canary:",
     "docker buildx build --platform linux/amd64,linux/arm64 --tag ${module.platform.repository}/${sort(keys(var.services))[0]}:v1.0.0 --push app",

@@ -59,7 +59,7 @@ variable "services" {
     domain          = optional(string)
     dns_zone        = optional(string)
     security_policy = optional(string)
-    gateway         = optional(object({ namespace = optional(string, "default"), service = optional(string) }))
+    gateway         = optional(object({ namespace = string, service = optional(string) }))
     slo = optional(object({
       availability   = optional(number, 99)
       latency_ms     = optional(number, 500)
@@ -69,7 +69,7 @@ variable "services" {
   }))
   description = <<-EOT
     By the name in the policy file. `regions`: where it runs on Cloud Run, if it does. `gateway`: that it runs on GKE too,
-    behind the Gateway of k8s/. `domain`: what the certificate is for; without it the load balancer speaks plain HTTP.
+    behind the Gateway of k8s/: `namespace` and name of its Service. `domain`: what the certificate is for; without it the load balancer speaks plain HTTP.
   EOT
 
   validation {
@@ -163,4 +163,20 @@ variable "deletion_protection" {
   type        = bool
   description = "Whether `terraform destroy` is refused the Cloud Run services and the cluster."
   default     = true
+}
+
+variable "image_builds" {
+  type = object({
+    repository = string
+    image      = string
+    source     = string
+    tag        = optional(string, "^v.*")
+    file       = optional(string, "app/pipelines/cloudbuild.yaml")
+    context    = optional(string, "app")
+  })
+  description = <<-EOT
+    Cloud Build trigger. `repository`: full name of a repository of a Cloud Build connection. `image`: name of the image in
+    `repository` of the registry. `source`: URL of the sources, for the image's labels. Null: images come from elsewhere.
+  EOT
+  default     = null
 }

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { detectionTable } from '../detection-table.ts';
-import { type LintedFile, lintFile, type LintProblem, printLintProblem } from '../lint.ts';
+import { type LintedFile, type LintProblem, lintFile, printLintProblem } from '../lint.ts';
 import { type Answer, json, lines, type Painter, painter, printable, type Terminal } from '../output.ts';
 import { policyFileOf, readText } from '../policy-file.ts';
 

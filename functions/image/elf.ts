@@ -10,6 +10,8 @@ export interface Elf {
   readonly interpreter?: string;
   /** The file names a loader, at a place where it could not be read. */
   readonly interpreterUnread?: true;
+  /** Why Linux does not execute it on any machine, as the end of a sentence: `has no program headers`. */
+  readonly damage?: string;
 }
 
 const MACHINE_NAMES: Readonly<Record<number, string>> = {
@@ -44,7 +46,7 @@ const PT_INTERP = 3;
 export const HEAD_BYTES = 8 * 1024;
 /** As the kernel: beyond these it refuses the file. */
 const MAX_TABLE_BYTES = 64 * 1024;
-const MAX_PATH_BYTES = 4096;
+const [MIN_PATH_BYTES, MAX_PATH_BYTES] = [2, 4096];
 
 /** What an executable for the platform has in its header; undefined for a platform whose executables are not known. */
 export function expectedElf(platform: Platform): Elf | undefined {
@@ -104,7 +106,7 @@ export class ElfReader {
   /** After the last chunk. */
   end(): { readonly head: Buffer; readonly elf: Elf | undefined } {
     if (this.#wanted) this.#keep();
-    return { head: this.#pieces[0]?.bytes ?? Buffer.alloc(0), elf: elfIn(this.#pieces) };
+    return { head: this.#pieces[0]?.bytes ?? Buffer.alloc(0), elf: elfIn(this.#pieces, this.#position) };
   }
 
   #keep(): void {
@@ -117,32 +119,44 @@ export class ElfReader {
 
 /** @param head the first bytes of a file, or all of them; undefined when they do not begin an ELF executable. */
 export function readElf(head: Buffer): Elf | undefined {
-  return elfIn([{ offset: 0, bytes: head }]);
+  return elfIn([{ offset: 0, bytes: head }], Number.POSITIVE_INFINITY);
 }
 
 /** A range that is needed and in none of the pieces. */
 function wantedNext(pieces: readonly Piece[]): Range | undefined {
   const layout = layoutOf(pieces);
-  if (!layout) return undefined;
+  if (!layout || layout.damage) return undefined;
   const missing = missingOf(pieces, layout.table);
   if (missing) return missing;
   const interpreter = interpreterRange(pieces, layout);
-  return interpreter && missingOf(pieces, interpreter);
+  return interpreter && interpreter.length <= MAX_PATH_BYTES ? missingOf(pieces, interpreter) : undefined;
 }
 
-function elfIn(pieces: readonly Piece[]): Elf | undefined {
+function elfIn(pieces: readonly Piece[], sizeBytes: number): Elf | undefined {
   const layout = layoutOf(pieces);
   if (!layout) return undefined;
   const { bits, endianness, machine, table } = layout;
   const elf = { bits, endianness, machine };
-  if (table.length === 0) return elf;
-  const headers = find(pieces, table);
-  const range = headers ? interpreterRange(pieces, layout) : undefined;
-  if (headers && !range) return elf;
-  const name = range ? find(pieces, range) : undefined;
-  if (!name) return { ...elf, interpreterUnread: true };
-  const end = name.indexOf(0);
-  return { ...elf, interpreter: name.subarray(0, end < 0 ? name.length : end).toString('utf8') };
+  if (layout.damage) return { ...elf, damage: layout.damage };
+  if (endOf(table) > sizeBytes) return { ...elf, damage: 'is cut off before the end of its program headers' };
+  if (!find(pieces, table)) return { ...elf, interpreterUnread: true };
+  const range = interpreterRange(pieces, layout);
+  return range ? { ...elf, ...interpreterIn(pieces, range, sizeBytes) } : elf;
+}
+
+function interpreterIn(
+  pieces: readonly Piece[],
+  range: Range,
+  sizeBytes: number,
+): Pick<Elf, 'interpreter' | 'interpreterUnread' | 'damage'> {
+  if (range.length > MAX_PATH_BYTES) return { damage: 'has too long a name for its dynamic loader' };
+  if (range.length < MIN_PATH_BYTES) return { damage: 'has an empty name for its dynamic loader' };
+  if (endOf(range) > sizeBytes) return { damage: 'is cut off before the name of its dynamic loader' };
+  const name = find(pieces, range);
+  if (!name) return { interpreterUnread: true };
+  if (name.at(-1) !== 0) return { damage: 'has a name for its dynamic loader that no zero byte ends' };
+  const interpreter = name.toString('utf8', 0, name.indexOf(0));
+  return interpreter === '' ? { damage: 'has an empty name for its dynamic loader' } : { interpreter };
 }
 
 interface Layout extends Elf {
@@ -163,10 +177,16 @@ function layoutOf(pieces: readonly Piece[]): Layout | undefined {
   const wide = bits === 64;
   const offset = wide ? numbers.uint64(32) : numbers.uint32(28);
   const entryBytes = wide ? 56 : 32;
-  const length = numbers.uint16(wide ? 56 : 44) * entryBytes;
-  const isUsual = numbers.uint16(wide ? 54 : 42) === entryBytes && length <= MAX_TABLE_BYTES;
-  const table = { offset, length: isUsual ? length : 0 };
-  return { bits, endianness, machine: numbers.uint16(18), table, entryBytes };
+  const table = { offset, length: numbers.uint16(wide ? 56 : 44) * entryBytes };
+  const damage = damageOf(table, numbers.uint16(wide ? 54 : 42) === entryBytes);
+  return { bits, endianness, machine: numbers.uint16(18), table, entryBytes, ...(damage && { damage }) };
+}
+
+/** As the kernel checks the header: what does not pass could otherwise hide a dynamic loader. */
+function damageOf(table: Range, isUsual: boolean): string | undefined {
+  if (!isUsual) return 'has program headers of an unknown size';
+  if (table.length === 0) return 'has no program headers';
+  return table.length > MAX_TABLE_BYTES ? 'has more than 64 KiB of program headers' : undefined;
 }
 
 function interpreterRange(
@@ -181,15 +201,19 @@ function interpreterRange(
     if (numbers.uint32(at) !== PT_INTERP) continue;
     const offset = wide ? numbers.uint64(at + 8) : numbers.uint32(at + 4);
     const length = wide ? numbers.uint64(at + 32) : numbers.uint32(at + 16);
-    return { offset, length: Math.min(length, MAX_PATH_BYTES) };
+    return { offset, length };
   }
   return undefined;
+}
+
+function endOf({ offset, length }: Range): number {
+  return offset + length;
 }
 
 /** The bytes of a range, if the pieces have them all. */
 function find(pieces: readonly Piece[], range: Range): Buffer | undefined {
   if (missingOf(pieces, range)) return undefined;
-  const end = range.offset + range.length;
+  const end = endOf(range);
   const parts = pieces.map(({ offset, bytes }) =>
     bytes.subarray(Math.max(0, range.offset - offset), Math.max(0, end - offset)),
   );

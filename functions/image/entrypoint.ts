@@ -5,7 +5,7 @@ import { ImageFiles } from './files.ts';
 import { commandOf, type Image } from './inspect.ts';
 import { readLayer } from './layers.ts';
 import { formatPlatform, type Platform } from './platforms.ts';
-import { reason } from './reasons.ts';
+import { harmless, reason } from './reasons.ts';
 import { type Command, type Trace, traceCommand } from './trace.ts';
 
 /** What an image searches for its command when its config sets no PATH; runc and Docker agree on it. */
@@ -32,7 +32,7 @@ export async function inspectBinaries(
   const files = new ImageFiles();
   for (let index = layers.length - 1; index >= 0; index--) {
     const known = traceCommand(files, command, expected);
-    if (known) return known;
+    if (known) return shown(known);
     const descriptor = layers[index];
     if (!descriptor) continue;
     if (signal.aborted) throw normalise(signal.reason, `read the layers of ${image.digest}`);
@@ -46,7 +46,19 @@ export async function inspectBinaries(
     files.addBelow(layer.value);
   }
   files.complete = true;
-  return traceCommand(files, command, expected) ?? { executables: [], reasons: [] };
+  return shown(traceCommand(files, command, expected) ?? { executables: [], reasons: [] });
+}
+
+/** Names inside an image are anybody's, and what was executed is kept and printed. */
+function shown({ executables, reasons }: Trace): Trace {
+  return {
+    executables: executables.map(({ file, layer, is }) => ({
+      file: harmless(file),
+      layer,
+      is: harmless(is),
+    })),
+    reasons,
+  };
 }
 
 function commandIn(image: Image, platform: Platform): Command {

@@ -3,8 +3,10 @@ import type { Elf } from './elf.ts';
 /** One path in one layer, with what matters for executing it. */
 export type FileNode =
   | { readonly kind: 'directory' }
-  /** Absolute targets begin with `/`; a hard link into another layer is kept as such a link. */
+  /** Absolute targets begin with `/`. */
   | { readonly kind: 'link'; readonly target: string }
+  /** The file that was at the target when this layer was unpacked, whatever layers above put there. */
+  | { readonly kind: 'hardlink'; readonly target: string }
   | { readonly kind: 'file'; readonly executable: boolean; readonly content: FileContent };
 
 export type FileContent =
@@ -15,8 +17,6 @@ export type FileContent =
 
 /** As the Linux kernel: this many links, then ELOOP. */
 const MAX_LINKS = 40;
-/** Links through links, within one layer, to the place that a layer above writes to. */
-const MAX_CHAINED_LINKS = 8;
 export const DIRECTORY: FileNode = { kind: 'directory' };
 /** What remembering a path takes besides its characters. */
 const ENTRY_BYTES = 160;
@@ -28,13 +28,14 @@ const MAX_DEPTH = 64;
 /** Paths have no leading slash; `` is the root. */
 export class LayerFiles {
   readonly digest: string;
-  readonly #nodes = new Map<string, FileNode>();
+  /** In the order in which they were last written. */
+  #nodes = new Map<string, FileNode>();
   /** Directories that the layer does not list but has something in. Below they may be links to directories. */
-  readonly #implied = new Set<string>();
+  #implied = new Set<string>();
   /** Paths that this layer removes from the layers below. */
-  readonly #whiteouts = new Set<string>();
+  #whiteouts = new Set<string>();
   /** Directories of which nothing below shines through. */
-  readonly #opaque = new Set<string>();
+  #opaque = new Set<string>();
   /** About what the memory of it takes. */
   bytes = 0;
 
@@ -48,13 +49,32 @@ export class LayerFiles {
 
   links(): Map<string, string> {
     const links = new Map<string, string>();
-    for (const [path, node] of this.#nodes) if (node.kind === 'link') links.set(path, node.target);
+    for (const [path, node] of this.#nodes) {
+      if (node.kind === 'link') links.set(path, node.target);
+      if (node.kind === 'hardlink') links.set(path, `/${node.target}`);
+    }
     return links;
   }
 
-  /** The directories that the layer only has something in, and does not make or remake. */
-  implied(): string[] {
-    return [...this.#implied].filter(path => !this.#nodes.has(path) && !this.hides(path));
+  get impliedCount(): number {
+    return this.#implied.size;
+  }
+
+  /** Paths among these that may be directories that the layer only has something in. */
+  impliedAmong(paths: ReadonlyMap<string, string>): string[] {
+    if (paths.size > this.#implied.size) return [...this.#implied].filter(path => paths.has(path));
+    return [...paths.keys()].filter(path => this.#implied.has(path));
+  }
+
+  /** Whether the layer only has something in the directory, and does not make or remake it. */
+  isOnlyImplied(path: string): boolean {
+    return this.#implied.has(path) && !this.#nodes.has(path) && !this.hides(path);
+  }
+
+  /** What a hard link to a path stands for at this point of the archive. */
+  linked(target: string): FileNode {
+    const place = this.#inside(target);
+    return this.#nodes.get(place) ?? { kind: 'hardlink', target: place };
   }
 
   /** Paths that are too deep are passed over. */
@@ -62,8 +82,9 @@ export class LayerFiles {
     const place = this.#inside(path);
     if (place === '' || depthOf(place) > MAX_DEPTH) return;
     this.#imply(place);
+    this.#nodes.delete(place);
     this.#nodes.set(place, node);
-    this.bytes += ENTRY_BYTES + place.length + (node.kind === 'link' ? node.target.length : 0);
+    this.bytes += ENTRY_BYTES + place.length + ('target' in node ? node.target.length : 0);
   }
 
   whiteOut(path: string): void {
@@ -91,24 +112,39 @@ export class LayerFiles {
     return false;
   }
 
-  /** What the layer has in a directory that it does not list goes where a link of a layer below leads. */
-  redirect(from: string, to: string): void {
-    const nodes = [...this.#nodes].filter(([path]) => isIn(path, from));
-    const growth = nodes.length * Math.max(0, to.length - from.length);
-    if (this.bytes + growth > MAX_REMEMBERED_BYTES || depthOf(to) > MAX_DEPTH) return;
-    this.bytes += growth;
-    for (const [path, node] of nodes) {
-      this.#nodes.delete(path);
-      this.#nodes.set(moved(path, from, to), node);
+  /**
+   * What the layer has in directories that it does not list goes where links of a layer below lead.
+   *
+   * @param moves directory → where its link leads
+   * @returns the look-ups that it took; endless when there is no memory for the new places
+   */
+  redirect(moves: ReadonlyMap<string, string>): number {
+    let lookups = 0;
+    const place = (path: string, isPlace: boolean) => {
+      const directories = isPlace ? [...ancestorsOf(path), path] : ancestorsOf(path);
+      lookups += directories.length + 1;
+      const from = directories.find(directory => moves.has(directory));
+      const to = from === undefined ? path : moved(path, from, moves.get(from) ?? '');
+      this.bytes += Math.max(0, to.length - path.length);
+      return this.bytes > MAX_REMEMBERED_BYTES || depthOf(to) > MAX_DEPTH ? undefined : to;
+    };
+    const placeAll = (paths: ReadonlySet<string>, arePlaces: boolean) =>
+      new Set([...paths].flatMap(path => place(path, arePlaces) ?? []));
+
+    const nodes = new Map<string, FileNode>();
+    for (const [path, node] of this.#nodes) {
+      const to = place(path, false);
+      if (to === undefined) continue;
+      // What was written last is there in the end, under whatever name.
+      nodes.delete(to);
+      nodes.set(to, node);
     }
-    for (const paths of [this.#implied, this.#whiteouts, this.#opaque]) {
-      for (const path of [...paths]) {
-        if (path !== from && !isIn(path, from)) continue;
-        paths.delete(path);
-        paths.add(moved(path, from, to));
-      }
-    }
-    this.#imply(`${to}/x`);
+    this.#nodes = nodes;
+    this.#implied = placeAll(this.#implied, true);
+    this.#whiteouts = placeAll(this.#whiteouts, false);
+    this.#opaque = placeAll(this.#opaque, true);
+    for (const to of moves.values()) if (depthOf(to) < MAX_DEPTH) this.#imply(`${to}/x`);
+    return this.bytes > MAX_REMEMBERED_BYTES ? Number.POSITIVE_INFINITY : lookups;
   }
 
   /** Where unpacking puts a path, for links that the layer itself made before lead elsewhere. */
@@ -154,7 +190,12 @@ export class ImageFiles {
   complete = false;
 
   addBelow(layer: LayerFiles): void {
-    this.#redirectThrough(layer.links());
+    const links = layer.links();
+    this.#lookups += links.size;
+    // Unpacking goes from the bottom up: layers above write through the links of the one below.
+    for (let index = this.#layers.length - 1; index >= 0 && links.size > 0; index--) {
+      this.#redirectThrough(links, index);
+    }
     this.#layers.push(layer);
   }
 
@@ -165,6 +206,11 @@ export class ImageFiles {
 
   /** Follows links in every component, never leaving the root. */
   resolve(path: string): Resolved {
+    return this.#resolveFrom(0, path);
+  }
+
+  /** In the file system as it is without the layers above `top`. */
+  #resolveFrom(top: number, path: string): Resolved {
     const todo = path.split('/').reverse();
     let done: string[] = [];
     let last: Resolved = { status: 'found', path: '/', layer: '', node: DIRECTORY };
@@ -177,7 +223,7 @@ export class ImageFiles {
         continue;
       }
       if (last.status === 'found' && last.node.kind !== 'directory') return { status: 'absent' };
-      const found = this.#find([...done, part].join('/'));
+      const found = this.#find(top, [...done, part].join('/'));
       if (found.status !== 'found') return found;
       if (found.node.kind !== 'link') {
         done.push(part);
@@ -191,33 +237,56 @@ export class ImageFiles {
     return last;
   }
 
-  /** Unpacking goes from the bottom up: layers above write through the links of the one below, and those may chain. */
-  #redirectThrough(links: ReadonlyMap<string, string>): void {
-    let isMoving = links.size > 0;
-    for (let round = 0; isMoving && round < MAX_CHAINED_LINKS; round++) {
-      isMoving = false;
-      for (const [index, above] of [...this.#layers.entries()].reverse()) {
-        const between = this.#layers.slice(index + 1);
-        for (const path of above.implied()) {
-          const target = links.get(path);
-          if (target === undefined || between.some(layer => layer.node(path) ?? layer.hides(path))) continue;
-          above.redirect(path, targetOf(path, target));
-          isMoving = true;
-        }
-      }
+  /** The links of the layer below may lead through each other. */
+  #redirectThrough(links: ReadonlyMap<string, string>, index: number): void {
+    const above = this.#layers[index];
+    for (let chained = 0; above && this.#lookups <= MAX_LOOKUPS; chained++) {
+      const moves = this.#movesThrough(links, above, this.#layers.slice(index + 1));
+      if (moves.size === 0) return;
+      this.#lookups += chained < MAX_LINKS ? above.redirect(moves) : Number.POSITIVE_INFINITY;
     }
   }
 
-  #find(path: string): Resolved {
+  #movesThrough(
+    links: ReadonlyMap<string, string>,
+    above: LayerFiles,
+    between: readonly LayerFiles[],
+  ): ReadonlyMap<string, string> {
+    const moves = new Map<string, string>();
+    this.#lookups += Math.min(links.size, above.impliedCount);
+    for (const path of above.impliedAmong(links)) {
+      this.#lookups += depthOf(path) * (between.length + 1);
+      if (this.#lookups > MAX_LOOKUPS) break;
+      if (!above.isOnlyImplied(path)) continue;
+      if (between.some(layer => layer.node(path) ?? layer.hides(path))) continue;
+      moves.set(path, targetOf(path, links.get(path) ?? ''));
+    }
+    return moves;
+  }
+
+  #find(top: number, path: string): Resolved {
     const depth = depthOf(path);
-    for (const layer of this.#layers) {
+    for (let index = top; index < this.#layers.length; index++) {
+      const layer = this.#layers[index];
       this.#lookups += depth;
-      if (this.#lookups > MAX_LOOKUPS) return { status: 'loop' };
+      if (!layer || this.#lookups > MAX_LOOKUPS) return { status: 'loop' };
       const node = layer.node(path);
+      if (node?.kind === 'hardlink') return this.#findLinked(index, path, node.target);
       if (node) return { status: 'found', path: `/${path}`, layer: layer.digest, node };
       if (layer.hides(path)) return { status: 'absent' };
     }
     return { status: this.complete ? 'absent' : 'unknown' };
+  }
+
+  /** What a hard link took from the layers below its own. */
+  #findLinked(index: number, path: string, target: string): Resolved {
+    const directory = this.#resolveFrom(index + 1, parentOf(target));
+    if (directory.status !== 'found') return directory;
+    const place = cleanPath(`${directory.path}/${target.slice(target.lastIndexOf('/') + 1)}`);
+    // Under another name the layer has the file itself, too: which one was linked depends on which came first.
+    if (place !== target && this.#layers[index]?.node(place)) return { status: 'absent' };
+    const found = this.#find(index + 1, place);
+    return found.status === 'found' ? { ...found, path: `/${path}` } : found;
   }
 }
 
@@ -252,10 +321,6 @@ function ancestorsOf(path: string): string[] {
 
 function depthOf(path: string): number {
   return path.split('/').length;
-}
-
-function isIn(path: string, directory: string): boolean {
-  return path.startsWith(`${directory}/`);
 }
 
 function parentOf(path: string): string {

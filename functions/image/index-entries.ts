@@ -14,6 +14,9 @@ export interface Flattened {
   readonly reasons: readonly Reason[];
 }
 
+/** Runtimes try what the index lists for no platform last, whatever its config says, and so does `choose`. */
+const IS_SILENT = 'isSilent';
+
 /** All manifests of an index and of the indexes in it, without attestations. */
 export async function flatten(source: Source, index: Index): Promise<Flattened> {
   const entries: IndexEntry[] = [];
@@ -23,7 +26,8 @@ export async function flatten(source: Source, index: Index): Promise<Flattened> 
   for (let depth = 1; level.length > 0; depth++) {
     const listed = level.flatMap(one => one.manifests);
     const nested = listed.filter(entry => INDEX_TYPES.has(entry.mediaType) && !seen.has(entry.digest));
-    entries.push(...listed.filter(entry => !INDEX_TYPES.has(entry.mediaType) && !isAttestation(entry)));
+    const manifests = listed.filter(entry => !INDEX_TYPES.has(entry.mediaType) && !isAttestation(entry));
+    entries.push(...manifests.map(entry => ({ ...entry, [IS_SILENT]: !entry.platform })));
     for (const entry of nested) seen.add(entry.digest);
 
     const excess = findExcess(entries.length + nested.length, seen.size, depth + Number(nested.length > 0));
@@ -35,7 +39,10 @@ export async function flatten(source: Source, index: Index): Promise<Flattened> 
   return { entries, reasons };
 }
 
-/** The entry that a runtime takes for a platform, the one of the best variant; with a reason when there is none or more than one. */
+/**
+ * The entry that a runtime takes for a platform: one that is listed for it before one that only its config says it of, and
+ * of those the one of the best variant; with a reason when there is none or more than one.
+ */
 export function choose(
   entries: readonly IndexEntry[],
   wanted: Platform,
@@ -45,8 +52,10 @@ export function choose(
     const level = entry.platform ? rank(entry.platform, wanted) : undefined;
     return level === undefined ? [] : [{ entry, level }];
   });
-  const best = Math.max(...fitting.map(({ level }) => level));
-  const matching = fitting.filter(({ level }) => level === best).map(one => one.entry);
+  const listed = fitting.filter(({ entry }) => entry[IS_SILENT] !== true);
+  const first = listed.length > 0 ? listed : fitting;
+  const best = Math.max(...first.map(({ level }) => level));
+  const matching = first.filter(({ level }) => level === best).map(one => one.entry);
   const digests = [...new Set(matching.map(entry => entry.digest))];
   const [entry] = matching;
   if (!entry) {
@@ -57,10 +66,13 @@ export function choose(
   return { entry, reason };
 }
 
-/** BuildKit lists what it has to say about an image as a manifest for unknown/unknown beside it. */
+/**
+ * BuildKit lists what it has to say about an image as a manifest for unknown/unknown beside it. Runtimes look at the
+ * platform alone: with a real one, an entry is run, whatever its annotations say.
+ */
 function isAttestation(entry: IndexEntry): boolean {
-  if (entry.annotations?.['vnd.docker.reference.type'] !== undefined) return true;
-  return entry.platform ? isUnknownPlatform(entry.platform) : false;
+  if (entry.platform) return isUnknownPlatform(entry.platform);
+  return entry.annotations?.['vnd.docker.reference.type'] !== undefined;
 }
 
 function findExcess(entries: number, nested: number, depth: number): Reason | undefined {

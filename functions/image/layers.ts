@@ -8,15 +8,23 @@ import { attempt, no, type Outcome, type Source } from './contents.ts';
 import { type DigestCheck, digestCheck, isCheckable } from './digest.ts';
 import type { Descriptor } from './documents.ts';
 import { LayerFiles } from './files.ts';
-import { LayerProblem, readEntries } from './layer-entries.ts';
+import { readEntries } from './layer-entries.ts';
 import { type Compression, compressionOf } from './layer-types.ts';
 import { digestUnsupported, layerInvalid, unsupportedMediaType } from './reasons.ts';
 import { spendBuffers } from './spent-buffers.ts';
+import { LayerProblem, TarHeaders } from './tar-headers.ts';
 import { cutAtFrameEnds } from './zstd-frames.ts';
 
 /** A layer that unpacks to more than this many times its size is a bomb. */
 const MAX_EXPANSION = 200;
 const ALWAYS_ALLOWED_BYTES = 64 * 1024 * 1024;
+/**
+ * What unpacks to more than this is a bomb, too, unless it hardly shrinks when packed, as large models do. Two such layers
+ * at a time are unpacked within the time that all layers have: beyond, time would always be up first, and a retry sent
+ * after a retry.
+ */
+const MAX_BOMB_BYTES = 16 * 1024 * 1024 * 1024;
+const ORDINARY_EXPANSION = 4;
 /** zstd windows up to 32 MiB; encoders ask for 8 MiB at their usual best. */
 const ZSTD_WINDOW_LOG = 25;
 
@@ -36,7 +44,7 @@ export interface LayerToRead {
  *
  * However large the layer, memory is bounded: 32 MiB for the paths of all layers of the image, a zstd window of up to
  * 32 MiB (8 MiB as encoders make them, 32 KiB for gzip), some 20 MiB of pieces in flight and not collected yet, and an
- * archive header, of which the tar reader takes up to 4 MiB. `npm run bench -- verify` measures it.
+ * extended archive header of up to 1 MiB. `npm run bench -- verify` measures it.
  */
 export async function readLayer(source: Source, layer: LayerToRead): Promise<Outcome<LayerFiles>> {
   const { descriptor, diffId } = layer;
@@ -50,11 +58,15 @@ export async function readLayer(source: Source, layer: LayerToRead): Promise<Out
   if (!opened.ok) return opened;
   const read = await attempt(where, () => unpack(opened.value, compression, check, layer));
   if (!read.ok || read.value instanceof LayerFiles) return read as Outcome<LayerFiles>;
-  return no(layerInvalid(descriptor.digest, read.value.problem));
+  const { problem, fix } = read.value;
+  const reason = layerInvalid(descriptor.digest, problem);
+  return no(fix === undefined ? reason : { ...reason, fix });
 }
 
 interface Problem {
   readonly problem: string;
+  /** What to do, where it is something else than to build again. */
+  readonly fix?: string | undefined;
 }
 
 /** @throws SlipwayError what the registry's stream ends in, or the signal */
@@ -65,7 +77,7 @@ async function unpack(
   { descriptor, diffId, rememberedBytes, signal }: LayerToRead,
 ): Promise<LayerFiles | Problem> {
   const files = new LayerFiles(descriptor.digest);
-  const limit = Math.max(ALWAYS_ALLOWED_BYTES, descriptor.size * MAX_EXPANSION);
+  const limit = unpackedLimitBytes(descriptor.size);
   const tar = extract();
   const steps = [
     Readable.from(packed(blob, descriptor.size, compression), { objectMode: false }),
@@ -84,10 +96,17 @@ async function unpack(
   const registrys = errors.find(error => error instanceof SlipwayError);
   if (registrys) throw registrys;
   const [error = undefined] = [...errors.filter(one => one instanceof LayerProblem), ...errors];
+  if (error instanceof LayerProblem) return { problem: error.message, fix: error.fix };
   if (error !== undefined) return { problem: error instanceof Error ? error.message : String(error) };
   const actual = check.actual();
   if (actual === diffId) return files;
   return { problem: `unpacked it has the digest ${actual}, but the config lists ${diffId}` };
+}
+
+/** What a layer of this size may unpack to. */
+export function unpackedLimitBytes(packedBytes: number): number {
+  const suspicious = Math.min(MAX_BOMB_BYTES, packedBytes * MAX_EXPANSION);
+  return Math.max(ALWAYS_ALLOWED_BYTES, suspicious, packedBytes * ORDINARY_EXPANSION);
 }
 
 function decompressor(compression: Compression): Transform[] {
@@ -123,10 +142,11 @@ async function* sized(
   });
 }
 
-/** Counts and hashes the unpacked bytes, and ends the reading when they get out of hand. */
+/** Counts and hashes the unpacked bytes, looks at the headers in them, and ends the reading when they get out of hand. */
 class Meter extends Transform {
   readonly #limit: number;
   readonly #check: DigestCheck;
+  readonly #headers = new TarHeaders();
   #total = 0;
 
   constructor(limitBytes: number, check: DigestCheck) {
@@ -143,8 +163,12 @@ class Meter extends Transform {
     this.#total += chunk.length;
     this.#check.update(chunk);
     spendBuffers(chunk.length);
-    if (this.#total > this.#limit)
-      return done(new LayerProblem(`it unpacks to more than ${this.#limit} bytes`));
+    try {
+      if (this.#total > this.#limit) throw new LayerProblem(`it unpacks to more than ${this.#limit} bytes`);
+      this.#headers.push(chunk);
+    } catch (error) {
+      return done(error instanceof Error ? error : new Error(String(error)));
+    }
     done(null, chunk);
   }
 }

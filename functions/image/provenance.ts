@@ -1,20 +1,21 @@
 import { z } from 'zod';
-import { no, type Outcome, readBlob, type Source } from './contents.ts';
+import { no, type Outcome } from './contents.ts';
 import { isEnvelopeSigned } from './dsse.ts';
 import type { PublicKey } from './public-keys.ts';
 import { documentInvalid } from './reasons.ts';
-import type { Attachment, Attachments, Wanted } from './referrers.ts';
-import { type Evidence, isAbout, MAX_EVIDENCE_BYTES, parseEvidence, subjectsOf } from './statement.ts';
+import { type Attachment, type Attachments, SIMPLE_SIGNING_TYPE, type Wanted } from './referrers.ts';
+import { type Evidence, isAbout, parseEvidence, subjectsOf } from './statement.ts';
 import type { Subject } from './supply-chain.ts';
 import {
   builderNotTrusted,
+  grouped,
   provenanceMismatch,
   provenanceMissing,
   provenanceNotSigned,
 } from './supply-chain-reasons.ts';
 import type { Reason, VerifiedPlatform } from './verdict.ts';
 
-const SLSA: Wanted = {
+export const SLSA: Wanted = {
   tagSuffix: 'att',
   predicateTypes: new Set(['https://slsa.dev/provenance/v0.2', 'https://slsa.dev/provenance/v1']),
 };
@@ -44,19 +45,17 @@ interface Found {
  * provenance has to be in the index, which the signature of the image covers, or be signed by one of the keys itself.
  */
 export async function checkProvenance(
-  source: Source,
   attachments: Attachments,
   subject: Subject,
   rules: ProvenanceRules,
 ): Promise<readonly Reason[]> {
   const byPlatform = await Promise.all(
-    subject.platforms.map(platform => checkPlatform(source, attachments, subject, platform, rules)),
+    subject.platforms.map(platform => checkPlatform(attachments, subject, platform, rules)),
   );
   return byPlatform.flat();
 }
 
 async function checkPlatform(
-  source: Source,
   attachments: Attachments,
   subject: Subject,
   platform: VerifiedPlatform,
@@ -65,7 +64,8 @@ async function checkPlatform(
   const refusals = new Map<string, Reason>();
   let isThere = false;
   for await (const { outcome, isInIndex } of provenanceOf(attachments, subject, platform.digest)) {
-    const evidence = outcome.ok ? await readEvidence(source, outcome.value) : outcome;
+    if (outcome.ok && outcome.value.descriptor.mediaType === SIMPLE_SIGNING_TYPE) continue;
+    const evidence = outcome.ok ? await readEvidence(outcome.value) : outcome;
     if (!evidence.ok) {
       refusals.set(evidence.reason.message, evidence.reason);
       continue;
@@ -77,7 +77,7 @@ async function checkPlatform(
     refusals.set(refusal.message, refusal);
   }
   const missing = isThere ? [] : [provenanceMissing(platform.platform, platform.digest)];
-  return [...missing, ...refusals.values()];
+  return [...missing, ...grouped(refusals.values())];
 }
 
 async function* provenanceOf(
@@ -96,8 +96,8 @@ async function* provenanceOf(
   }
 }
 
-async function readEvidence(source: Source, { descriptor, where }: Attachment): Promise<Outcome<Evidence>> {
-  const bytes = await readBlob(source, descriptor, where, MAX_EVIDENCE_BYTES);
+async function readEvidence({ descriptor, where, read }: Attachment): Promise<Outcome<Evidence>> {
+  const bytes = await read();
   if (!bytes.ok) return bytes;
   const evidence = parseEvidence(descriptor.mediaType, bytes.value);
   return evidence.ok ? evidence : no(documentInvalid(where, evidence.problem));

@@ -1,19 +1,36 @@
 import { SlipwayError } from '../errors.ts';
-import { type Document, no, type Outcome, readDocument, readTagged, type Source } from './contents.ts';
+import {
+  type Document,
+  no,
+  type Outcome,
+  readBlob,
+  readDocument,
+  readTagged,
+  type Source,
+} from './contents.ts';
 import { type Descriptor, type IndexEntry, indexSchema, MANIFEST_TYPES, parseDocument } from './documents.ts';
 import { unsupportedMediaType } from './reasons.ts';
 import { tooManyAttachments } from './supply-chain-reasons.ts';
 
-/** Of one digest. What is beyond is not looked at, and said so. */
-const MAX_REFERRERS = 64;
+/**
+ * For what is attached to one digest, and for what is behind one tag: 128 attachments, each a manifest and a blob. Order
+ * decides and not who asks first, so that the same image gets the same verdict. What is beyond is not read, and said so.
+ */
+const MAX_DOCUMENTS = 256;
+const MAX_BYTES = 32 * 1024 * 1024;
 const MAX_PAGES = 16;
-const MAX_LAYERS = 64;
+
+/** Of one blob. Large builds fill megabytes with `mode=max`. */
+const MAX_EVIDENCE_BYTES = 8 * 1024 * 1024;
+const MAX_PAYLOAD_BYTES = 64 * 1024;
 
 /** A blob that somebody attached to an image. Nothing about it is proven but its digest. */
 export interface Attachment {
   readonly descriptor: Descriptor;
   /** Names it in sentences. */
   readonly where: string;
+  /** Asks the registry once, however often it is called. */
+  readonly read: () => Promise<Outcome<Buffer>>;
 }
 
 /** What to look for. */
@@ -23,10 +40,10 @@ export interface Wanted {
   readonly predicateTypes: ReadonlySet<string>;
 }
 
-/** Everything attached to images of one repository, read as it is asked for. */
+/** Everything attached to images of one repository, read as it is asked for, and once for all who ask. */
 export interface Attachments {
   /**
-   * Listed by the registry or by the digest's fallback tag, then by cosign's tag. One document is in memory at a time.
+   * Listed by the registry or by the digest's fallback tag, then by cosign's tag.
    *
    * @throws SlipwayError when the registry cannot be asked
    */
@@ -40,40 +57,101 @@ interface Referrers {
   readonly isComplete: boolean;
 }
 
-export function attachmentsIn(source: Source): Attachments {
-  const lists = new Map<string, Promise<Outcome<Referrers>>>();
+/** An attachment, or why it cannot be looked at. */
+interface Item {
+  /** Types that it says of itself to have; none where it says nothing. */
+  readonly says: readonly string[];
+  readonly outcome: Outcome<Attachment>;
+}
 
-  function referrersOf(digest: string): Promise<Outcome<Referrers>> {
-    const known = lists.get(digest) ?? listReferrers(source, digest);
-    lists.set(digest, known);
-    return known;
-  }
+type Items = AsyncGenerator<Item, void>;
 
-  async function* readAll(entries: readonly IndexEntry[], wanted: Wanted) {
-    const chosen = entries.filter(entry => mayHold(entry, wanted));
-    for (const entry of chosen.slice(0, MAX_REFERRERS)) {
-      const where = `the attached manifest ${entry.digest}`;
-      yield* layersOf(await readDocument(source, entry.digest, where, entry.size), where, wanted);
-    }
-    if (chosen.length > MAX_REFERRERS) yield no(tooManyAttachments(MAX_REFERRERS));
+/** @param wanted everything that will be asked for: nothing else counts */
+export function attachmentsIn(source: Source, wanted: readonly Wanted[]): Attachments {
+  const predicateTypes = new Set(wanted.flatMap(one => [...one.predicateTypes]));
+  const shared = new Map<string, () => Items>();
+
+  function share(key: string, open: () => Items): Items {
+    const replay = shared.get(key) ?? replayable(open());
+    shared.set(key, replay);
+    return replay();
   }
 
   return {
-    async *of(digest, wanted) {
-      const referrers = await referrersOf(digest);
-      if (referrers.ok) {
-        yield* readAll(referrers.value.entries, wanted);
-        if (!referrers.value.isComplete) yield no(tooManyAttachments(MAX_REFERRERS));
-      } else {
-        yield referrers;
-      }
-      const tag = `${tagFor(digest)}.${wanted.tagSuffix}`;
-      const where = `the manifest tagged ${tag}`;
-      yield* layersOf(await readTagged(source, tag, where), where, wanted);
+    async *of(digest, sought) {
+      const referrers = share(digest, () => readReferrers(source, digest, predicateTypes));
+      yield* only(referrers, sought);
+      const tag = `${tagFor(digest)}.${sought.tagSuffix}`;
+      const tagged = share(tag, () => readTag(source, tag, predicateTypes));
+      yield* only(tagged, sought);
     },
-    in: readAll,
+    in: (entries, sought) => only(readAll(source, entries, predicateTypes), sought),
   };
 }
+
+/** Everybody gets it from the start; each item is made once, when the first one comes to it. */
+function replayable(items: Items): () => Items {
+  const made: Promise<IteratorResult<Item, void>>[] = [];
+  return async function* () {
+    for (let index = 0; ; index++) {
+      const next = made[index] ?? items.next();
+      made[index] = next;
+      const { done, value } = await next;
+      if (done) return;
+      yield value;
+    }
+  };
+}
+
+async function* only(items: Items, { predicateTypes }: Wanted): AsyncGenerator<Outcome<Attachment>, void> {
+  for await (const { says, outcome } of items) if (mayHold(says, predicateTypes)) yield outcome;
+}
+
+async function* readReferrers(source: Source, digest: string, wanted: ReadonlySet<string>): Items {
+  const listed = await listReferrers(source, digest);
+  if (!listed.ok) {
+    yield { says: [], outcome: listed };
+    return;
+  }
+  yield* readAll(source, listed.value.entries, wanted);
+  if (!listed.value.isComplete) yield TOO_MANY;
+}
+
+async function* readTag(source: Source, tag: string, wanted: ReadonlySet<string>): Items {
+  const where = `the manifest tagged ${tag}`;
+  yield* layersOf(source, await readTagged(source, tag, where), { where, says: [] }, wanted, new Budget());
+}
+
+async function* readAll(source: Source, entries: readonly IndexEntry[], wanted: ReadonlySet<string>): Items {
+  const budget = new Budget();
+  for (const entry of entries) {
+    const says = saysOf(entry);
+    if (!mayHold(says, wanted)) continue;
+    if (!budget.take(entry.size)) yield TOO_MANY;
+    if (budget.isSpent) return;
+    const where = `the attached manifest ${entry.digest}`;
+    const read = await readDocument(source, entry.digest, where, entry.size);
+    yield* layersOf(source, read, { where, says }, wanted, budget);
+  }
+}
+
+class Budget {
+  #documents = MAX_DOCUMENTS;
+  #bytes = MAX_BYTES;
+
+  get isSpent(): boolean {
+    return this.#documents < 0 || this.#bytes < 0;
+  }
+
+  /** Whether there is enough for one more document. */
+  take(sizeBytes: number): boolean {
+    this.#documents--;
+    this.#bytes -= sizeBytes;
+    return !this.isSpent;
+  }
+}
+
+const TOO_MANY: Item = { says: [], outcome: no(tooManyAttachments(MAX_DOCUMENTS / 2, MAX_BYTES)) };
 
 async function listReferrers(source: Source, digest: string): Promise<Outcome<Referrers>> {
   const entries: IndexEntry[] = [];
@@ -102,24 +180,50 @@ async function listByTag(source: Source, digest: string): Promise<Outcome<Referr
 const NONE: Referrers = { entries: [], isComplete: true };
 
 function* layersOf(
+  source: Source,
   read: Outcome<Document | undefined>,
-  where: string,
-  wanted: Wanted,
-): Generator<Outcome<Attachment>, void> {
+  { where, says }: { readonly where: string; readonly says: readonly string[] },
+  wanted: ReadonlySet<string>,
+  budget: Budget,
+): Generator<Item, void> {
   if (!read.ok) {
-    yield read;
+    yield { says, outcome: read };
     return;
   }
   if (read.value === undefined) return;
   if (read.value.kind !== 'manifest') {
-    yield no(unsupportedMediaType(where, read.value.mediaType));
+    yield { says, outcome: no(unsupportedMediaType(where, read.value.mediaType)) };
     return;
   }
-  const layers = read.value.manifest.layers.filter(layer => mayHold(layer, wanted) && isEvidence(layer));
-  for (const layer of layers.slice(0, MAX_LAYERS)) {
-    yield { ok: true, value: { descriptor: layer, where: `the layer ${layer.digest} of ${where}` } };
+  for (const layer of read.value.manifest.layers) {
+    const saysInAll = [...says, ...saysOf(layer)];
+    if (!isEvidence(layer) || !mayHold(saysInAll, wanted)) continue;
+    // What is too large by itself is refused unread.
+    if (!budget.take(layer.size > maxBytesOf(layer) ? 0 : layer.size)) {
+      yield TOO_MANY;
+      return;
+    }
+    yield { says: saysInAll, outcome: { ok: true, value: attachment(source, layer, where) } };
   }
-  if (layers.length > MAX_LAYERS) yield no(tooManyAttachments(MAX_LAYERS));
+}
+
+function attachment(source: Source, descriptor: Descriptor, manifest: string): Attachment {
+  const where = `the layer ${descriptor.digest} of ${manifest}`;
+  const read = once(() => readBlob(source, descriptor, where, maxBytesOf(descriptor)));
+  return { descriptor, where, read };
+}
+
+/** Makes it with the first call, and gives the same with every other. */
+export function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+function maxBytesOf({ mediaType }: Descriptor): number {
+  return mediaType === SIMPLE_SIGNING_TYPE ? MAX_PAYLOAD_BYTES : MAX_EVIDENCE_BYTES;
 }
 
 /** The distribution specification's tag for the referrers of a digest, and the stem of cosign's tags. */
@@ -165,10 +269,13 @@ const PREDICATE_ANNOTATIONS = [
   'predicateType',
 ];
 
+function saysOf({ annotations }: Pick<Descriptor, 'annotations'>): string[] {
+  return PREDICATE_ANNOTATIONS.flatMap(name => annotations?.[name] ?? []);
+}
+
 /** Saves reading what says itself that it is something else. What it really is, its content tells. */
-function mayHold({ annotations }: Pick<Descriptor, 'annotations'>, { predicateTypes }: Wanted): boolean {
-  const said = PREDICATE_ANNOTATIONS.flatMap(name => annotations?.[name] ?? []);
-  return said.every(predicateType => predicateTypes.has(predicateType));
+function mayHold(says: readonly string[], predicateTypes: ReadonlySet<string>): boolean {
+  return says.every(predicateType => predicateTypes.has(predicateType));
 }
 
 function unreadable(why: string): SlipwayError {

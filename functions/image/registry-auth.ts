@@ -1,6 +1,13 @@
 import { type ErrorCode, SlipwayError } from '../errors.ts';
 import { codeOfHttpStatus } from '../google/errors.ts';
-import { type Answer, checkForeignUrl, type Guard, retryAfterSeconds, type Transport } from './transport.ts';
+import {
+  type Answer,
+  checkForeignUrl,
+  type Guard,
+  parseUrl,
+  retryAfterSeconds,
+  type Transport,
+} from './transport.ts';
 
 const MAX_TOKEN_ANSWER_BYTES = 256 * 1024;
 
@@ -45,8 +52,7 @@ export function authorizer(options: AuthorizerOptions): Authorizer {
     async initial(repository) {
       const key = keyOf(repository);
       if (known.has(key)) return known.get(key);
-      // A Google token opens far more than this registry, so it never travels in clear.
-      if (!isGoogleHost(repository.host) || repository.base.protocol !== 'https:') return undefined;
+      if (!isGoogleHost(repository.host) || !mayHoldGoogleToken(repository.base)) return undefined;
       const token = await options.accessToken(repository.host);
       return token === undefined ? undefined : `Bearer ${token}`;
     },
@@ -67,6 +73,11 @@ export function authorizer(options: AuthorizerOptions): Authorizer {
 
 export function isGoogleHost(host: string): boolean {
   return /(?:^|\.)(?:pkg\.dev|gcr\.io)$/.test(host);
+}
+
+/** It opens far more than this registry: it never travels in clear, nor to a mirror that is somebody else's. */
+function mayHoldGoogleToken({ protocol, hostname }: URL): boolean {
+  return protocol === 'https:' && isGoogleHost(hostname);
 }
 
 async function respond(
@@ -91,7 +102,7 @@ async function fetchToken(
   credentials: Credentials | undefined,
 ): Promise<string> {
   const operation = `get a pull token for ${repository.host}/${repository.name}`;
-  const realm = URL.parse(parameters['realm'] ?? '');
+  const realm = parseUrl(parameters['realm'] ?? '');
   if (!realm) throw noToken(operation, "the registry's challenge names no realm to get it from");
   await checkForeignUrl(
     options.guard,

@@ -12,7 +12,7 @@ import {
   isGoogleHost,
   type Repository,
 } from './registry-auth.ts';
-import { type Answer, type Fetch, retryAfterSeconds, type Transport, transport } from './transport.ts';
+import { type Answer, clean, type Fetch, retryAfterSeconds, type Transport, transport } from './transport.ts';
 
 /** The size that the distribution specification asks every registry to accept. */
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -101,7 +101,7 @@ export function registryClient(options: RegistryOptions): Registry {
       const operation = `read blob ${image}@${digest}`;
       return throwingOurs(operation, async () => {
         const repository = locate(image, options.mirrors);
-        if (!isDigest(digest)) throw malformed(operation, `"${digest.slice(0, 200)}" is not a digest`);
+        if (!isDigest(digest)) throw malformed(operation, `"${clean(digest)}" is not a digest`);
         const answer = await get(http, auth, repository, `blobs/${digest}`, '*/*', operation);
         const stream = Readable.from(checked(answer, digest, operation), { objectMode: false });
         // A generator that waits for the next chunk cannot be told to end.
@@ -113,7 +113,7 @@ export function registryClient(options: RegistryOptions): Registry {
       const operation = `list referrers of ${image}@${digest}`;
       return throwingOurs(operation, async () => {
         const repository = locate(image, options.mirrors);
-        if (!isDigest(digest)) throw malformed(operation, `"${digest.slice(0, 200)}" is not a digest`);
+        if (!isDigest(digest)) throw malformed(operation, `"${clean(digest)}" is not a digest`);
         const path = `referrers/${digest}${query}`;
         const answer = await get(http, auth, repository, path, REFERRERS_TYPE, operation, NO_REFERRERS);
         return readReferrers(answer);
@@ -139,16 +139,14 @@ function locate(image: string, mirrors: Readonly<Record<string, string>>): Repos
     throw malformed('locate registry', `"${image}" is not HOST/REPOSITORY without tag and digest`);
   }
   const { host } = reference;
-  const base = mirrors[host] ?? (host === 'docker.io' ? DOCKER_HUB_API : `https://${host}`);
-  return { host, name: reference.repository, base: new URL(base) };
+  const base = new URL(mirrors[host] ?? (host === 'docker.io' ? DOCKER_HUB_API : `https://${host}`));
+  if (base.username !== '' || base.password !== '') throw secretInMirror(host);
+  return { host, name: reference.repository, base };
 }
 
 function checkReference(reference: string, operation: string): void {
   if (isDigest(reference) ? digestCheck(reference) : isTag(reference)) return;
-  throw malformed(
-    operation,
-    `"${reference.slice(0, 200)}" is neither a tag nor a digest that can be checked here`,
-  );
+  throw malformed(operation, `"${clean(reference)}" is neither a tag nor a digest that can be checked here`);
 }
 
 async function get(
@@ -251,8 +249,7 @@ function registryMessage(body: Buffer): string {
     if (typeof first !== 'object' || first === null) return '';
     const code = 'code' in first ? String(first.code) : '';
     const message = 'message' in first ? String(first.message) : '';
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not reach a terminal or a log.
-    return `${code}: ${message}`.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').slice(0, 300);
+    return clean(`${code}: ${message}`);
   } catch {
     return '';
   }
@@ -260,6 +257,15 @@ function registryMessage(body: Buffer): string {
 
 function mismatch(operation: string, actual: string, expected: string): SlipwayError {
   return malformed(operation, `what the registry sent has the digest ${actual} instead of ${expected}`);
+}
+
+/** Not what fetch says, which would repeat the secret. */
+function secretInMirror(host: string): SlipwayError {
+  const operation = 'locate registry';
+  return new SlipwayError(
+    `${operation}: the mirror of ${host} has a user name or password in its URL, where they are not read. Take them out, and give them as for any registry: docker login ${host}`,
+    { code: 'Internal', operation },
+  );
 }
 
 function malformed(operation: string, why: string): SlipwayError {

@@ -1,17 +1,16 @@
 import { z } from 'zod';
-import { attempt, readBlob, type Source } from './contents.ts';
+import { attempt, type Outcome, type Source } from './contents.ts';
 import { parseDocument } from './documents.ts';
 import { isEnvelopeSigned } from './dsse.ts';
 import { isSignedByOne, type PublicKey } from './public-keys.ts';
-import { type Attachment, type Attachments, SIMPLE_SIGNING_TYPE, type Wanted } from './referrers.ts';
-import { isAbout, MAX_EVIDENCE_BYTES, parseEvidence } from './statement.ts';
+import { type Attachment, type Attachments, once, SIMPLE_SIGNING_TYPE, type Wanted } from './referrers.ts';
+import { isAbout, parseEvidence } from './statement.ts';
 import { signatureInvalid, signatureMissing } from './supply-chain-reasons.ts';
 import type { Reason } from './verdict.ts';
 
 const COSIGN_SIGN = 'https://sigstore.dev/cosign/sign/v1';
-const SIGNATURE: Wanted = { tagSuffix: 'sig', predicateTypes: new Set([COSIGN_SIGN]) };
+export const SIGNATURE: Wanted = { tagSuffix: 'sig', predicateTypes: new Set([COSIGN_SIGN]) };
 const SIGNATURE_ANNOTATION = 'dev.cosignproject.cosign/signature';
-const MAX_PAYLOAD_BYTES = 64 * 1024;
 
 /** What cosign signs, by Red Hat's "simple signing". Source: sigstore/cosign, specs/SIGNATURE_SPEC.md. */
 const payloadSchema = z.looseObject({
@@ -38,12 +37,13 @@ export async function checkSignature(
   publicKeys: readonly PublicKey[],
 ): Promise<readonly Reason[]> {
   const flaws: Flaw[] = [];
+  const signed = once(() => readSigned(source, digest));
   for await (const found of attachments.of(digest, SIGNATURE)) {
     if (!found.ok) {
       flaws.push(asFlaw(found.reason.message));
       continue;
     }
-    const judgement = await judge(source, found.value, digest, publicKeys);
+    const judgement = await judge(found.value, { digest, read: signed }, publicKeys);
     if (judgement === 'holds') return [];
     if (judgement !== 'no signature') flaws.push(judgement.flaw);
   }
@@ -51,20 +51,24 @@ export async function checkSignature(
   return [signatureInvalid(source.image, digest, flaws)];
 }
 
+interface Signed {
+  readonly digest: string;
+  /** Its bytes. */
+  readonly read: () => Promise<Outcome<Buffer>>;
+}
+
 async function judge(
-  source: Source,
-  { descriptor, where }: Attachment,
-  digest: string,
+  { descriptor, where, read }: Attachment,
+  signed: Signed,
   publicKeys: readonly PublicKey[],
 ): Promise<Judgement> {
-  const isSimple = descriptor.mediaType === SIMPLE_SIGNING_TYPE;
-  const bytes = await readBlob(source, descriptor, where, isSimple ? MAX_PAYLOAD_BYTES : MAX_EVIDENCE_BYTES);
+  const bytes = await read();
   if (!bytes.ok) return { flaw: asFlaw(bytes.reason.message) };
-  if (isSimple) {
+  if (descriptor.mediaType === SIMPLE_SIGNING_TYPE) {
     const signature = descriptor.annotations?.[SIGNATURE_ANNOTATION] ?? '';
-    return judgePayload(bytes.value, Buffer.from(signature, 'base64'), where, digest, publicKeys);
+    return judgePayload(bytes.value, Buffer.from(signature, 'base64'), where, signed.digest, publicKeys);
   }
-  return judgeEvidence(source, descriptor.mediaType, bytes.value, where, digest, publicKeys);
+  return judgeEvidence(descriptor.mediaType, bytes.value, where, signed, publicKeys);
 }
 
 function judgePayload(
@@ -81,35 +85,40 @@ function judgePayload(
 }
 
 async function judgeEvidence(
-  source: Source,
   mediaType: string,
   bytes: Buffer,
   where: string,
-  digest: string,
+  signed: Signed,
   publicKeys: readonly PublicKey[],
 ): Promise<Judgement> {
   const evidence = parseEvidence(mediaType, bytes);
   if (!evidence.ok) return { flaw: `${where} ${evidence.problem}` };
   if (evidence.value.kind === 'messageSignature') {
-    return judgeMessage(source, evidence.value.signature, digest, publicKeys);
+    return judgeMessage(evidence.value.signature, signed, publicKeys);
   }
   if (evidence.value.kind === 'other') return 'no signature';
   const { statement, envelope } = evidence.value;
   if (statement.predicateType !== COSIGN_SIGN || !envelope) return 'no signature';
-  if (!isAbout(statement, [digest])) return OTHER_IMAGE;
+  if (!isAbout(statement, [signed.digest])) return OTHER_IMAGE;
   return isEnvelopeSigned(envelope, publicKeys) ? 'holds' : OTHER_KEY;
 }
 
-/** It is over the bytes of the image's own index or manifest, which were read before but are not kept. */
 async function judgeMessage(
-  source: Source,
   signature: Buffer,
-  digest: string,
+  signed: Signed,
   publicKeys: readonly PublicKey[],
 ): Promise<Judgement> {
-  const signed = await attempt(`the image ${digest}`, () => source.registry.manifest(source.image, digest));
-  if (!signed.ok) return { flaw: asFlaw(signed.reason.message) };
-  return isSignedByOne(publicKeys, signed.value.bytes, signature) ? 'holds' : OTHER_KEY;
+  const bytes = await signed.read();
+  if (!bytes.ok) return { flaw: asFlaw(bytes.reason.message) };
+  return isSignedByOne(publicKeys, bytes.value, signature) ? 'holds' : OTHER_KEY;
+}
+
+/** The bytes of the image's own index or manifest, which were read before but are not kept. */
+function readSigned(source: Source, digest: string): Promise<Outcome<Buffer>> {
+  return attempt(
+    `the image ${digest}`,
+    async () => (await source.registry.manifest(source.image, digest)).bytes,
+  );
 }
 
 const OTHER_KEY: Judgement = { flaw: 'one is by another key or was altered' };

@@ -3,9 +3,6 @@ import { type Parsed, parseDocument } from './documents.ts';
 import { type Envelope, envelopeSchema } from './dsse.ts';
 import { ENVELOPE_TYPE, isBundleType, STATEMENT_TYPE } from './referrers.ts';
 
-/** Large builds fill megabytes with `mode=max`. */
-export const MAX_EVIDENCE_BYTES = 8 * 1024 * 1024;
-
 const text = z.string().max(8192);
 
 /** An in-toto statement, version 0.1 or 1. Source: in-toto/attestation, spec/. */

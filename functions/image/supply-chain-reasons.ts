@@ -60,12 +60,30 @@ export function signatureInvalid(image: string, digest: string, flaws: readonly 
   );
 }
 
-export function tooManyAttachments(most: number): Reason {
+export function tooManyAttachments(most: number, mostBytes: number): Reason {
   return reason(
     'TooManyAttachments',
-    `More than ${most} signatures and attestations are attached in one place, at most ${most} are read, and none of those will do.`,
+    `More signatures and attestations are attached in one place than are read (${most} of one blob each, ${mostBytes / 2 ** 20} MiB), and none of those that are will do.`,
     'Delete old ones from the repository, or push the image to a new one.',
   );
+}
+
+const MAX_ALIKE = 3;
+
+/** What is attached may be wrong in as many ways as somebody likes: a few of each kind, and how many more there are. */
+export function grouped(reasons: Iterable<Reason>): Reason[] {
+  const byCode = Map.groupBy(reasons, ({ code }) => code);
+  return [...byCode.values()].flatMap(alike => {
+    const more = alike.length - MAX_ALIKE;
+    if (more <= 0) return alike;
+    return alike
+      .slice(0, MAX_ALIKE)
+      .map(({ code, message, fix }, index) =>
+        index < MAX_ALIKE - 1
+          ? { code, message, fix }
+          : reason(code, `${message} There are ${more} more of this kind.`, fix),
+      );
+  });
 }
 
 /** Foreign text in a sentence: short, and without what a terminal would act on. */

@@ -1,6 +1,7 @@
 import { SlipwayError } from '../errors.ts';
 import { type AddressesOf, isForbiddenHost } from './addresses.ts';
 import { mayHoldContent, mayIssueTokens } from './known-hosts.ts';
+import { harmless } from './reasons.ts';
 
 /** Slower than this on average, after the first `timeoutMs`, and a body counts as hanging: 64 KiB a second. */
 const SLOWEST_BYTES_PER_MS = 64;
@@ -92,7 +93,7 @@ export async function checkForeignUrl(
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && registry.protocol === 'http:')) {
     throw refused(
       operation,
-      `${registry.host} sends the client to ${url.href.slice(0, 200)}, which is not https`,
+      `${registry.host} sends the client to ${cleanUrl(url.href)}, which is not https`,
     );
   }
   const isAllowed = purpose === 'token' ? mayIssueTokens : mayHoldContent;
@@ -108,6 +109,26 @@ export async function checkForeignUrl(
       `${registry.host} sends the client to ${url.host}, an address of the client's own machine or link`,
     );
   }
+}
+
+/** Without user name and password, which fetch refuses, and repeats in its error. */
+export function parseUrl(text: string, base?: string): URL | undefined {
+  const url = URL.parse(text, base);
+  if (!url) return undefined;
+  url.username = '';
+  url.password = '';
+  return url;
+}
+
+/** What the other side says, for an error text: short, without what a terminal would obey and without passwords in URLs. */
+export function clean(text: string): string {
+  const line = text.replace(/\s+/g, ' ').replace(/([/\\]{2})[^/\\?# ]*@/g, '$1');
+  return harmless(line.replace(/[\u061c\u200e\u200f]/g, '\ufffd')).slice(0, 300);
+}
+
+/** The same of a URL, without its query, which may be a signature. */
+function cleanUrl(text: string): string {
+  return clean(text.replace(/[?#].*$/s, ''));
 }
 
 /** Redirects are followed by hand: each new host is checked, and none but the first origin gets the Authorization. */
@@ -129,9 +150,9 @@ async function follow(
     const location = response.headers.get('location');
     if (![301, 302, 303, 307, 308].includes(response.status) || location === null) return response;
     response.body?.cancel().catch(() => undefined);
-    const next = URL.parse(location, url.href);
+    const next = parseUrl(location, url.href);
     if (!next)
-      throw refused(operation, `${url.host} redirects to "${location.slice(0, 200)}", which is not a URL`);
+      throw refused(operation, `${url.host} redirects to "${cleanUrl(location)}", which is not a URL`);
     await checkForeignUrl(options, { url: next, registry: start, purpose: 'content' }, operation);
     url = next;
   }

@@ -7,7 +7,7 @@ export interface Verdict {
   readonly mediaType: string;
   /** The required platforms that the image has, whether or not something is wrong with them. */
   readonly platforms: readonly VerifiedPlatform[];
-  /** Everything that is wrong; empty if and only if the image is accepted. */
+  /** What is wrong, the first fifty of it and how much more; empty if and only if the image is accepted. */
   readonly reasons: readonly Reason[];
   /** Where the platforms are not one build, refused or not; left out when they are. */
   readonly differences?: readonly Difference[];
@@ -104,4 +104,6 @@ export type ReasonCode =
   /** A Binary Authorization attestor has not attested it. */
   | 'AttestationMissing'
   /** There is an attestation that its attestor does not verify. */
-  | 'AttestationInvalid';
+  | 'AttestationInvalid'
+  /** The last one, where there are more than are told. */
+  | 'MoreReasons';

@@ -1,6 +1,8 @@
 import { SlipwayError } from '../errors.ts';
 import type { Authorities } from './authorities.ts';
-import { type Document, readDocument, type Source } from './contents.ts';
+import { boundPlatform, boundReasons } from './bounded.ts';
+import { type Document, type Outcome, readDocument, type Source } from './contents.ts';
+import { before, registryUntil } from './deadline.ts';
 import type { IndexEntry } from './documents.ts';
 import { inspectBinaries } from './entrypoint.ts';
 import { choose, flatten } from './index-entries.ts';
@@ -16,7 +18,7 @@ import { formatPlatform, type Platform, parsePlatform, rank } from './platforms.
 import { indexTooLarge, notAnIndex, platformMissing, twinsDiffer } from './reasons.ts';
 import { imageOf, parseReference } from './reference.ts';
 import type { Registry } from './registry.ts';
-import { checkSupplyChain, type Subject } from './supply-chain.ts';
+import { checkSupplyChain, orTrouble, type Subject } from './supply-chain.ts';
 import { findDifferences, type Twin } from './twins.ts';
 import type { Reason, Verdict, VerifiedPlatform } from './verdict.ts';
 
@@ -26,8 +28,8 @@ export type { Difference, Executable, Reason, ReasonCode, Verdict, VerifiedPlatf
 const MAX_ENTRIES_WITHOUT_PLATFORM = 8;
 /** Reading layers takes memory for each, see {@link inspectBinaries}; two are the usual number of platforms. */
 const PLATFORMS_AT_ONCE = 2;
-/** For all layers of the image; imagePush has to answer Pub/Sub within ten minutes. */
-const LAYERS_TIMEOUT_MS = 5 * 60 * 1000;
+/** For everything together; imagePush has to answer Pub/Sub within ten minutes. */
+const TIMEOUT_MS = 5 * 60 * 1000;
 
 /** As in the policy file, docs/policy.md. */
 export interface VerifyRules {
@@ -49,12 +51,16 @@ export interface VerifyRules {
 export type Severity = 'minimal' | 'low' | 'medium' | 'high' | 'critical';
 
 /**
- * Whether an image can run on every platform it has to run on. The verdict holds everything that is wrong.
+ * Whether an image can run on every platform it has to run on. The verdict holds everything that is wrong, as far as it
+ * is known: an image with a reason against it is rejected at once, also while something of its supply chain cannot be
+ * told yet (a scan that is not finished, a service that is away). Only where nothing else is wrong that is waited for.
  *
  * @param image `HOST/REPOSITORY`
  * @param digest what was pushed; a digest that the registry does not have is a rejection
  * @param authorities who is asked about vulnerabilities and attestations, where the rules want that
- * @throws SlipwayError for what the image is not guilty of: the registry is away (retryable) or refuses us (not)
+ * @param signal ends the check
+ * @throws SlipwayError for what the image is not guilty of: the registry is away, or the signal ended it (retryable), or
+ * the registry refuses us (not)
  */
 export async function verifyImage(
   registry: Registry,
@@ -62,24 +68,35 @@ export async function verifyImage(
   digest: string,
   rules: VerifyRules,
   authorities?: Authorities,
+  signal: AbortSignal = AbortSignal.timeout(TIMEOUT_MS),
 ): Promise<Verdict> {
   checkPinned(image, digest);
-  const source: Source = { registry, image };
+  const source: Source = { registry: registryUntil(signal, registry), image };
   const required = rules.platforms.map(requiredPlatform);
-  const root = await readDocument(source, digest, `the image ${image}@${digest}`);
-  if (!root.ok) return verdictOf(digest, '', [{ reasons: [root.reason] }]);
-  const selection = await select(source, digest, root.value, required);
-  const found = await Promise.all(selection.candidates.map(readCandidate));
+  const where = `the image ${image}@${digest}`;
+  const read = await before(signal, `read ${where}`, () => readPlatforms(source, digest, where, required));
+  if (!read.ok) return verdictOf(digest, '', [{ reasons: [read.reason] }]);
+  const { root, selection, found } = read.value;
   const differences = findDifferences(twinsAmong(found));
+  const subject = subjectOf(digest, root, found);
   const [inside, supplyChain] = await Promise.all([
-    rules.binaries ? inspectAll(source, found) : found,
+    rules.binaries ? before(signal, `read ${where}`, () => inspectAll(source, found, signal)) : found,
     asksForSupplyChain(rules)
-      ? checkSupplyChain(source, subjectOf(digest, root.value, found), rules, authorities)
+      ? orTrouble(
+          before(signal, `check the supply chain of ${where}`, () =>
+            checkSupplyChain(source, subject, rules, authorities),
+          ),
+        )
       : [],
   ]);
   const refused = rules.twins === 'strict' ? differences.map(twinsDiffer) : [];
-  const findings = [selection, ...inside, { reasons: refused }, { reasons: supplyChain }];
-  const verdict = verdictOf(digest, root.value.mediaType, findings);
+  const findings = [selection, ...inside, { reasons: refused }];
+  if (supplyChain instanceof SlipwayError) {
+    if (findings.every(({ reasons }) => reasons.length === 0)) throw supplyChain;
+  } else {
+    findings.push({ reasons: supplyChain });
+  }
+  const verdict = verdictOf(digest, root.mediaType, findings);
   return differences.length === 0 ? verdict : { ...verdict, differences };
 }
 
@@ -106,6 +123,25 @@ interface Findings {
 interface Found extends Findings {
   readonly platform: Platform;
   readonly image?: Image;
+}
+
+interface Read {
+  readonly root: Document;
+  readonly selection: Selection;
+  readonly found: readonly Found[];
+}
+
+async function readPlatforms(
+  source: Source,
+  digest: string,
+  where: string,
+  required: readonly Platform[],
+): Promise<Outcome<Read>> {
+  const root = await readDocument(source, digest, where);
+  if (!root.ok) return root;
+  const selection = await select(source, digest, root.value, required);
+  const found = await Promise.all(selection.candidates.map(readCandidate));
+  return { ok: true, value: { root: root.value, selection, found } };
 }
 
 async function select(
@@ -204,8 +240,11 @@ function subjectOf(digest: string, root: Document, found: readonly Found[]): Sub
 }
 
 /** Adds what the layers tell. */
-async function inspectAll(source: Source, found: readonly Found[]): Promise<readonly Findings[]> {
-  const signal = AbortSignal.timeout(LAYERS_TIMEOUT_MS);
+async function inspectAll(
+  source: Source,
+  found: readonly Found[],
+  signal: AbortSignal,
+): Promise<readonly Findings[]> {
   const inspected: Findings[] = [];
   for (let first = 0; first < found.length; first += PLATFORMS_AT_ONCE) {
     const some = found.slice(first, first + PLATFORMS_AT_ONCE);
@@ -227,8 +266,13 @@ async function inspect(source: Source, found: Found, signal: AbortSignal): Promi
 
 function verdictOf(digest: string, mediaType: string, findings: readonly Findings[]): Verdict {
   const reasons = findings.flatMap(finding => finding.reasons);
-  const platforms = findings.flatMap(finding => finding.described ?? []);
-  return { status: reasons.length === 0 ? 'accepted' : 'rejected', digest, mediaType, platforms, reasons };
+  return {
+    status: reasons.length === 0 ? 'accepted' : 'rejected',
+    digest,
+    mediaType,
+    platforms: findings.flatMap(({ described }) => (described ? [boundPlatform(described)] : [])),
+    reasons: boundReasons(reasons),
+  };
 }
 
 function checkPinned(image: string, digest: string): void {

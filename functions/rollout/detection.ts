@@ -1,5 +1,5 @@
 import { ALERT_POLICIES, type AlertPolicy } from './alerts.ts';
-import { type Allowance, limitOf, requestsToDetect } from './judge-estimate.ts';
+import { type Allowance, limitOf, requestsToDetect } from './judging/estimate.ts';
 import type { Service, TargetSpec } from './policy.ts';
 
 /** What users send to a service. */

@@ -1,4 +1,4 @@
-import { type Pair, type Stake, worth } from './betting.ts';
+import { type Pair, type Stake, worth } from './judging/betting.ts';
 import {
   addPayoffs,
   type Bounds,
@@ -17,16 +17,16 @@ import {
   type Setting,
   type Stakes,
   type State,
-  scopesOf,
   scaled,
+  scopesOf,
   stableRatios,
-} from './evidence.ts';
-import { requestsUntil } from './missing.ts';
+} from './judging/evidence.ts';
+import { requestsUntil } from './judging/missing.ts';
+import { NONE, percent, ratio, type Sight, say, sight, since, span, total } from './judging/sight.ts';
 import type { Counts, Observed } from './observed.ts';
-import { NONE, percent, ratio, type Sight, say, sight, since, span, total } from './sight.ts';
 
-export { blame } from './blame.ts';
-export type { Evidence, Setting } from './evidence.ts';
+export { blame } from './judging/blame.ts';
+export type { Evidence, Setting } from './judging/evidence.ts';
 export type { Counts } from './observed.ts';
 
 /** Failed = measured and bad. Error = could not be measured. Inconclusive = not enough requests to tell. */
@@ -98,7 +98,7 @@ const FOLD_INTERVALS = 10;
 const EXPECTED_REQUESTS = 50;
 
 /**
- * Compares canary and stable over the same targets and time, and both with what the SLO can bear, by betting: betting.ts
+ * Compares canary and stable over the same targets and time, and both with what the SLO can bear, by betting: judging/betting.ts
  * names the literature, docs/judge.md explains it. It may be asked at any time and as often as one likes.
  *
  * @param before what the last look returned; undefined at a wave's start

@@ -153,7 +153,9 @@ async function readAppFiles(appDir: string): Promise<LayerFile[]> {
 
 function belongsInImage(name: string): boolean {
   const parts = name.split('/');
-  if (parts.some(part => part === 'node_modules' || part === 'test' || part.startsWith('.'))) return false;
+  const isLeftOut = (part: string) =>
+    ['node_modules', 'pipelines', 'test'].includes(part) || part.startsWith('.');
+  if (parts.some(isLeftOut)) return false;
   return !/(?:^|\/)(?:Dockerfile[^/]*|[^/]*\.Dockerfile|README\.md)$|\.test\.ts$/i.test(name);
 }
 

@@ -66,15 +66,11 @@ async function grants(): Promise<Grant[]> {
   return roles.flatMap(({ rules }) => rules).flatMap(grantsOf);
 }
 
-function grantsOf({
-  apiGroups,
-  resources,
-  resourceNames = [undefined],
-  verbs,
-}: z.infer<typeof RULE>): Grant[] {
+function grantsOf({ apiGroups, resources, resourceNames, verbs }: z.infer<typeof RULE>): Grant[] {
+  const names: readonly (string | undefined)[] = resourceNames ?? [undefined];
   return apiGroups.flatMap(group =>
     resources.flatMap(resource =>
-      resourceNames.flatMap(name => verbs.map(verb => ({ group, resource, name, verb }))),
+      names.flatMap(name => verbs.map(verb => ({ group, resource, name, verb }))),
     ),
   );
 }

@@ -28,6 +28,8 @@ type Trouble =
   | 'refused'
   /** It answers every first call with `again`. */
   | 'again'
+  /** It says three times that the rollout is held. */
+  | 'held'
   /** It says at the first call that a restore takes too long. */
   | 'overdue';
 
@@ -42,12 +44,15 @@ interface Case {
 /** Only what no activity answers leads there. */
 const UNREACHABLE = /wait\.something_else$/;
 
+/** The same routine from four places: one has every step of it, and the others only the step that calls it. */
+const REPEATED = /(may_\w+ > until_clear\.|nothing_holds_it > until_clear\.is_it_held > .*may_help)/;
+
 /** Before and after the calls that change a cluster; Cloud Run has every step. */
 const ON_GKE =
   /main\.(deploy|probe|set_weight|promote|healthy|restore|degraded) (> until_\w+\.ask )?> activity\.(call_function|answer)$/;
 
 const CASES: readonly Case[] = (['rollout', 'rollback'] as const).flatMap(workflow => {
-  const paths = stepsOf(workflow).filter(path => !UNREACHABLE.test(path));
+  const paths = stepsOf(workflow).filter(path => !UNREACHABLE.test(path) && !REPEATED.test(path));
   return [
     ...paths.map(path => aCase(workflow, 'Cloud Run', path)),
     ...paths.filter(path => ON_GKE.test(path)).map(path => aCase(workflow, 'GKE', path)),
@@ -61,6 +66,7 @@ function aCase(workflow: Case['workflow'], place: Case['place'], path: StepPath)
 }
 
 function troubleFor(path: StepPath): Trouble {
+  if (/is_it_held > /.test(path)) return 'held';
   if (/may_help\./.test(path))
     return /take_it_back/.test(path)
       ? 'broken'
@@ -82,7 +88,7 @@ const bodySchema = z.object({
 
 const byService = new Map(CASES.map(one => [one.service, one]));
 const killed = new Set<string>();
-const seenCalls = new Set<string>();
+const seenCalls = new Map<string, number>();
 const ended = new Map<string, Rollout>();
 let crowd: Crowd;
 
@@ -109,8 +115,10 @@ const send: Send = async request => {
   const { rollout, activity, target, targets } = parsed.data;
   const trouble = byService.get(serviceOf(rollout))?.trouble ?? 'none';
   const call = `${rollout} ${activity} ${target}`;
-  const isFirst = !seenCalls.has(call);
-  seenCalls.add(call);
+  const seen = seenCalls.get(call) ?? 0;
+  const isFirst = seen === 0;
+  seenCalls.set(call, seen + 1);
+  if (trouble === 'held' && activity === 'clearance' && seen < 3) return reply(200, AGAIN);
   if (isFirst && isRefused(trouble, activity)) return reply(503, {});
   if (isFirst && trouble === 'again' && PATIENT.has(activity)) return reply(200, AGAIN);
   if (isFirst && trouble === 'overdue' && activity === 'restore')

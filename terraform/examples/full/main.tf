@@ -24,7 +24,6 @@ module "slipway" {
   source               = "../.."
   project              = var.project
   policy_file          = "${path.module}/rollouts.yaml"
-  bundle               = "${path.module}/../../../dist/functions"
   alert_email          = var.alert_email
   binary_authorization = true
   reads_analysis       = true
@@ -35,7 +34,7 @@ module "slipway" {
       domain          = var.domain
       dns_zone        = var.dns_zone
       security_policy = google_compute_security_policy.hello.id
-      gateway         = { namespace = "default", service = "hello" }
+      gateway         = { namespace = "hello" }
       slo             = { availability = 99.5, latency_ms = 500, latency_target = 95, rolling_days = 30 }
     }
   }
@@ -50,6 +49,17 @@ module "slipway" {
 resource "google_compute_security_policy" "hello" {
   project = var.project
   name    = "hello"
+
+  rule {
+    priority    = 900
+    action      = "deny(403)"
+    description = "Log4j lookups"
+    match {
+      expr {
+        expression = "evaluatePreconfiguredExpr('cve-canary')"
+      }
+    }
+  }
 
   rule {
     priority    = 1000

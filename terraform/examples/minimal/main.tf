@@ -9,7 +9,6 @@ module "slipway" {
   source      = "../.."
   project     = var.project
   policy_file = "${path.module}/rollouts.yaml"
-  bundle      = "${path.module}/../../../dist/functions"
   services    = { hello = { regions = ["us-east4", "europe-west1"] } }
 }
 

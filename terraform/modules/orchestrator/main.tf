@@ -23,6 +23,7 @@ data "archive_file" "bundle" {
 }
 
 resource "google_storage_bucket" "source" {
+  #checkov:skip=CKV_GCP_62:Cloud Audit Logs say who writes here; what is read is the code of the functions.
   project                     = var.project
   name                        = "${var.project}-${var.name}-source"
   location                    = var.location

@@ -25,6 +25,7 @@ resource "google_project_service" "this" {
 }
 
 resource "google_artifact_registry_repository" "apps" {
+  #checkov:skip=CKV_GCP_84:Google manages the keys; a repository with keys of its own is given with `create = false`.
   count         = var.repository.create ? 1 : 0
   project       = var.project
   location      = var.location

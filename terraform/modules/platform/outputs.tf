@@ -14,11 +14,6 @@ output "push_service_account" {
   value       = google_service_account.push.email
 }
 
-output "subscribed_functions" {
-  description = "Functions that Pub/Sub calls."
-  value       = toset(values(local.pushed))
-}
-
 output "repository" {
   description = "Where images are pushed to: HOST/PROJECT/REPOSITORY."
   value       = "${var.location}-docker.pkg.dev/${var.project}/${var.repository.id}"

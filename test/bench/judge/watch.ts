@@ -1,15 +1,15 @@
-import { bet, newStake, type Stake, worth } from '../../../functions/rollout/betting.ts';
+import { FALSE_ALARM, WORSE_SHARE } from '../../../functions/rollout/judge.ts';
+import { bet, newStake, type Stake, worth } from '../../../functions/rollout/judging/betting.ts';
 import {
-  BURN,
   type Bounds,
+  BURN,
   boundsOf,
   burnPayoffs,
   type Setting,
   stableRatios,
   WORSE,
   worsePayoffs,
-} from '../../../functions/rollout/evidence.ts';
-import { FALSE_ALARM, WORSE_SHARE } from '../../../functions/rollout/judge.ts';
+} from '../../../functions/rollout/judging/evidence.ts';
 import { poisson, type Random } from './random.ts';
 import { type Minute, RULES } from './rules.ts';
 

@@ -88,6 +88,33 @@ describe('a running server', () => {
     });
   });
 
+  it('redirects to HTTPS where it is told to, health checks apart', async () => {
+    const { url } = await startListening({ HTTPS_REDIRECT: '1' });
+    const ask = (path: string, proto: string) =>
+      fetch(`${url}${path}`, { redirect: 'manual', headers: { 'x-forwarded-proto': proto } });
+
+    const plain = await ask('/?a=b', 'http');
+    expect([plain.status, plain.headers.get('location')]).toEqual([301, 'https://127.0.0.1/?a=b']);
+    const secure = await ask('/', 'https');
+    expect([secure.status, secure.headers.get('strict-transport-security')]).toEqual([
+      200,
+      'max-age=31536000',
+    ]);
+    expect((await ask('/readyz', 'http')).status).toBe(200);
+  });
+
+  it.each([
+    [{}, 'the guide is off: GUIDE_MODEL names the model that answers'],
+    [
+      { GUIDE_MODEL: 'gemini-small', GOOGLE_CLOUD_PROJECT: '', GCE_METADATA_HOST: '127.0.0.1:9' },
+      'the guide has no project to ask in: set GOOGLE_CLOUD_PROJECT',
+    ],
+  ])('with %o has no guide and says why', async (env, error) => {
+    const { url } = await startListening(env);
+    const response = await fetch(`${url}/guide?topic=tea`);
+    expect([response.status, await response.json()]).toEqual([503, { error }]);
+  });
+
   it('finishes what is in flight on SIGTERM, takes nothing new and exits with 0', async () => {
     const { url, child, lines, exited } = await startListening({ LATENCY_MS: '300' });
     const agent = new http.Agent({ keepAlive: true });

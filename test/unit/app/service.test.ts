@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { answer, type Conditions, type Request } from '../../../app/service.ts';
+import { answer, type Conditions, isPlainHttp, type Request, redirectToHttps } from '../../../app/service.ts';
 import type { Faults } from '../../../app/settings.ts';
 
 const identity = {
@@ -18,7 +18,7 @@ interface World {
 
 function ask({ request, faults, conditions }: World = {}) {
   return answer(
-    { method: 'GET', path: '/', headers: {}, ...request },
+    { method: 'GET', path: '/', query: '', headers: {}, ...request },
     identity,
     { failRatio: 0, latencyMs: 0, failStart: false, ...faults },
     { draining: false, random: () => 0.5, ...conditions },
@@ -90,5 +90,39 @@ it('knows no other path and no other method', () => {
     status: 405,
     headers: { allow: 'GET, HEAD' },
     body: { error: 'POST is not supported here, use GET' },
+  });
+});
+
+describe('behind a load balancer that ends TLS', () => {
+  const asked = (path: string, headers: Request['headers'], query = ''): Request => ({
+    method: 'GET',
+    path,
+    query,
+    headers,
+  });
+
+  it.each([
+    ['/', { 'x-forwarded-proto': 'http' }, true],
+    ['/', { 'x-forwarded-proto': 'HTTP' }, true],
+    ['/', { 'x-forwarded-proto': 'https' }, false],
+    ['/', {}, false],
+    ['/readyz', { 'x-forwarded-proto': 'http' }, false],
+  ] as const)('%s with %o came by plain HTTP: %s', (path, headers, expected) => {
+    expect(isPlainHttp(asked(path, headers))).toBe(expected);
+  });
+
+  it('sends what came by HTTP to the same place by HTTPS', () => {
+    expect(redirectToHttps(asked('/guide', { host: 'hello.example.com:80' }, '?topic=tea'))).toMatchObject({
+      status: 301,
+      headers: { location: 'https://hello.example.com/guide?topic=tea' },
+    });
+  });
+
+  it('never sends to another host than the one that was asked', () => {
+    const absolute = asked('http://evil.example/', { host: 'hello.example.com' });
+    expect(redirectToHttps(absolute).headers).toEqual({ location: 'https://hello.example.com/' });
+    for (const host of [undefined, '', 'hello.example.com@evil.example', 'a b', 'a/b']) {
+      expect(redirectToHttps(asked('/', { host })).status).toBe(400);
+    }
   });
 });

@@ -11,6 +11,8 @@ it('has a default for everything', () => {
     region: undefined,
     project: undefined,
     metadataHost: 'metadata.google.internal',
+    httpsRedirect: false,
+    guide: { model: undefined, location: 'global' },
     faults: { failRatio: 0, latencyMs: 0, failStart: false },
   });
 });
@@ -25,6 +27,9 @@ it('reads what Cloud Run, the image and the manifests set', () => {
     REGION: 'us-east4',
     GOOGLE_CLOUD_PROJECT: 'acme',
     GCE_METADATA_HOST: '127.0.0.1:1234',
+    HTTPS_REDIRECT: '1',
+    GUIDE_MODEL: 'gemini-small',
+    GUIDE_LOCATION: 'us-east4',
     FAIL_RATIO: '0.2',
     LATENCY_MS: '300',
     FAIL_START: '1',
@@ -38,6 +43,8 @@ it('reads what Cloud Run, the image and the manifests set', () => {
     region: 'us-east4',
     project: 'acme',
     metadataHost: '127.0.0.1:1234',
+    httpsRedirect: true,
+    guide: { model: 'gemini-small', location: 'us-east4' },
     faults: { failRatio: 0.2, latencyMs: 300, failStart: true },
   });
 });

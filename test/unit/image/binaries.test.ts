@@ -9,7 +9,7 @@ import type { Registry } from '../../../functions/image/registry.ts';
 import { inspectBinaries } from '../../../functions/image/entrypoint.ts';
 import { MAX_REMEMBERED_BYTES } from '../../../functions/image/files.ts';
 import { readImage } from '../../../functions/image/inspect.ts';
-import { readLayer } from '../../../functions/image/layers.ts';
+import { readLayer, unpackedLimitBytes } from '../../../functions/image/layers.ts';
 import { type Verdict, verifyImage } from '../../../functions/image/verify.ts';
 import type { HttpServer } from '../../../local/http.ts';
 import { standInElf } from '../../../local/images/elf.ts';
@@ -242,6 +242,16 @@ describe('links', () => {
     expect(executed(verdict)).toEqual(['/usr/lib/app/same: ELF 64-bit AArch64']);
   });
 
+  it('between files keep what was there when their layer was unpacked', async () => {
+    const layers = (base: Buffer, replaced: Buffer) => [
+      [{ name: 'base', content: base }],
+      [hardlink('bin/app', 'base')],
+      [{ name: 'base', content: replaced }],
+    ];
+    expect(executed(await verifyFiles(layers(ARM, AMD), START))).toEqual(['/bin/app: ELF 64-bit AArch64']);
+    expect(codes(await verifyFiles(layers(AMD, ARM), START))).toEqual(['BinaryMismatch']);
+  });
+
   it('never lead out of the image', async () => {
     const verdict = await verifyFiles(
       [[symlink('bin/app', '../../../../opt/app'), { name: '../../opt/app', content: ARM }]],
@@ -464,6 +474,25 @@ describe('the dynamic loader', () => {
   });
 });
 
+describe('an entry', () => {
+  const sparse = (name: string, fields: object) => ({
+    name,
+    content: ARM,
+    pax: { 'GNU.sparse.name': 'bin/app', 'GNU.sparse.realsize': '512', ...fields },
+  });
+
+  it('that is sparse has its real name, and is not judged by what is stored of it', async () => {
+    const one = sparse('GNUSparseFile.0/app', { 'GNU.sparse.major': '1', 'GNU.sparse.minor': '0' });
+    expect(codes(await verifyFiles([[one]], START))).toEqual(['EntrypointUnknownFormat']);
+  });
+
+  it('that only says so has the name that runtimes give it', async () => {
+    const one = sparse('bin/other', { 'GNU.sparse.major': '2', 'GNU.sparse.minor': '0' });
+    expect(codes(await verifyFiles([[one]], START))).toEqual(['EntrypointNotFound']);
+    expect(executed(await verifyFiles([[one]], { Entrypoint: ['/bin/other'] }))).toHaveLength(1);
+  });
+});
+
 describe('a layer that cannot be unpacked', () => {
   async function single(bytes: Buffer, diffId = digestOf(Buffer.from('whatever')), mediaType = GZIP) {
     const verdict = await verify([{ mediaType, bytes, diffId }], START);
@@ -571,8 +600,45 @@ describe('a layer that cannot be unpacked', () => {
     expect(await read(MAX_REMEMBERED_BYTES - 20_000)).toMatchObject({ ok: true });
     expect(await read(MAX_REMEMBERED_BYTES - 1000)).toMatchObject({
       ok: false,
-      reason: { code: 'LayerInvalid', message: expect.stringContaining('more paths than can be looked at') },
+      reason: {
+        code: 'LayerInvalid',
+        message: expect.stringContaining('more paths than can be looked at'),
+        fix: expect.stringContaining('Leave out of the image'),
+      },
     });
+  });
+
+  it('may have more executable files that cannot be started than there is memory for', async () => {
+    const plain = Array.from({ length: 50 }, (_, index) => ({ name: `lib/${index}.js`, content: 'x' }));
+    const layer = await layerOf([...plain, { name: 'bin/run', content: '#!/bin/sh\n' }]);
+    const { size, digest } = odd.put(layer.mediaType, layer.bytes);
+    const read = await readLayer(
+      { registry, image: IMAGE },
+      {
+        descriptor: { mediaType: layer.mediaType, digest, size },
+        diffId: layer.diffId,
+        rememberedBytes: MAX_REMEMBERED_BYTES - 1000,
+        signal: new AbortController().signal,
+      },
+    );
+    if (!read.ok) throw new Error(read.reason.message);
+    expect(read.value.node('bin/run')).toMatchObject({ content: { is: 'script' } });
+    expect(read.value.node('lib/1.js')).toBeUndefined();
+  });
+
+  it('goes on after the end of the archive, where runtimes stop', async () => {
+    const tars = await Promise.all([AMD, ARM].map(content => tarOf([{ name: 'bin/app', content }])));
+    const { code, message } = await single(gzipSync(Buffer.concat(tars)));
+    expect(code).toBe('LayerInvalid');
+    expect(message).toContain('after the end of the archive');
+  });
+
+  it('may unpack to so much, and not for hours', () => {
+    const [MiB, GiB] = [1024 ** 2, 1024 ** 3];
+    expect(unpackedLimitBytes(1000)).toBe(64 * MiB);
+    expect(unpackedLimitBytes(10 * MiB)).toBe(2000 * MiB);
+    expect(unpackedLimitBytes(GiB)).toBe(16 * GiB);
+    expect(unpackedLimitBytes(10 * GiB)).toBe(40 * GiB);
   });
 
   it('is worth a retry when it was the connection that broke', async () => {

@@ -23,14 +23,20 @@ describe('readElf', () => {
   });
 
   it('reads big-endian and 32-bit headers', () => {
-    const big = Buffer.alloc(64);
+    const big = Buffer.alloc(64 + 56);
     Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 2, 1]).copy(big);
     big.writeUInt16BE(2, 16);
     big.writeUInt16BE(22, 18);
-    const small = Buffer.alloc(52);
+    big.writeBigUInt64BE(64n, 32);
+    big.writeUInt16BE(56, 54);
+    big.writeUInt16BE(1, 56);
+    const small = Buffer.alloc(52 + 32);
     Buffer.from([0x7f, 0x45, 0x4c, 0x46, 1, 1, 1]).copy(small);
     small.writeUInt16LE(3, 16);
     small.writeUInt16LE(40, 18);
+    small.writeUInt32LE(52, 28);
+    small.writeUInt16LE(32, 42);
+    small.writeUInt16LE(1, 44);
 
     expect(readElf(big)).toEqual({ bits: 64, endianness: 'big', machine: 22 });
     expect(readElf(small)).toEqual({ bits: 32, endianness: 'little', machine: 40 });
@@ -52,6 +58,24 @@ describe('readElf', () => {
         expect(elf === undefined || elf.bits === 64).toBe(true);
       }),
     );
+  });
+
+  it.each<[string, string, (file: Buffer) => unknown]>([
+    ['no program headers', 'has no program headers', file => file.writeUInt16LE(0, 56)],
+    ['headers of another size', 'of an unknown size', file => file.writeUInt16LE(32, 54)],
+    ['too many headers', 'more than 64 KiB', file => file.writeUInt16LE(2000, 56)],
+    ['an empty name', 'an empty name', file => file.writeBigUInt64LE(0n, 96)],
+    ['a name of one byte', 'an empty name', file => file.writeBigUInt64LE(1n, 96)],
+    ['a name that begins with its end', 'an empty name', file => file.fill(0, 120, 121)],
+    ['a name without end', 'no zero byte', file => file.fill('x', file.length - 1)],
+    ['a name beyond any path', 'too long a name', file => file.writeBigUInt64LE(5000n, 96)],
+  ])('knows what Linux refuses: %s', (_, damage, spoil) => {
+    const file = dynamicElf(62, '/lib/ld.so');
+    expect(readElf(file)?.damage).toBeUndefined();
+    spoil(file);
+    const elf = readElf(file);
+    expect(elf?.damage).toContain(damage);
+    expect(elf?.interpreter).toBeUndefined();
   });
 
   it('names what it found', () => {
@@ -103,8 +127,11 @@ describe('ElfReader', () => {
 
   it('says so when the file ends before', () => {
     const file = scatteredElf(62, LOADER, { table: 20_000, name: 30_000 });
-    expect(read(file.subarray(0, 25_000), 4096).elf?.interpreterUnread).toBe(true);
-    expect(read(file.subarray(0, 15_000), 4096).elf?.interpreterUnread).toBe(true);
+    const damage = (length: number) => read(file.subarray(0, length), 4096).elf?.damage;
+    expect(damage(25_000)).toBe('is cut off before the name of its dynamic loader');
+    expect(damage(15_000)).toBe('is cut off before the end of its program headers');
+    expect(damage(64)).toBe('is cut off before the end of its program headers');
+    expect(damage(35_000)).toBeUndefined();
   });
 
   it('keeps the head alone of what is no executable', () => {

@@ -9,6 +9,10 @@ describe('a registry may send its clients', () => {
     ['gitlab.acme.dev', 'registry.acme.dev'],
     ['token.registry.example', 'registry.example'],
     ['api.digitalocean.com', 'registry.digitalocean.com'],
+    ['acme.azurecr.io', 'acme.azurecr.io'],
+    ['acme.westeurope.data.azurecr.io', 'acme.azurecr.io'],
+    ['acme-docker.jfrog.io', 'acme-docker.jfrog.io'],
+    ['gitlab.hp.com', 'registry.hp.com'],
   ])('to %s for a token of %s', (host, registry) => {
     expect(mayIssueTokens(host, registry)).toBe(true);
     expect(mayHoldContent(host, registry)).toBe(true);
@@ -34,6 +38,7 @@ describe('a registry may send its clients', () => {
   it.each([
     ['storage.googleapis.com', 'harbor.acme.dev'],
     ['acme.s3.amazonaws.com', 'harbor.acme.dev'],
+    ['evil.s3.amazonaws.com', 'acme.s3.amazonaws.com'],
   ])('not to %s for a token of %s', (host, registry) => {
     expect(mayIssueTokens(host, registry)).toBe(false);
   });
@@ -43,6 +48,17 @@ describe('a registry may send its clients', () => {
     ['example', 'registry.example'],
     ['evil.co.uk', 'registry.co.uk'],
     ['evil.com.au', 'acme.com.au'],
+    ['evil.name.my', 'acme.name.my'],
+    ['evil.azurecr.io', 'acme.azurecr.io'],
+    ['evil.westeurope.data.azurecr.io', 'acme.azurecr.io'],
+    ['acme.evil.azurecr.io', 'acme.azurecr.io'],
+    ['evil.jfrog.io', 'acme.jfrog.io'],
+    ['evil.a.run.app', 'acme-uc.a.run.app'],
+    ['evil-uc.a.run.app', 'acme.run.app'],
+    ['evil.appspot.com', 'acme.appspot.com'],
+    ['evil.github.io', 'acme.github.io'],
+    ['evil.ngrok.io', 'acme.ngrok.io'],
+    ['2.dkr.ecr.us-east-1.amazonaws.com', '1.dkr.ecr.us-east-1.amazonaws.com'],
     ['evilregistry.acme.dev.evil.example', 'registry.acme.dev'],
     ['notacme.dev', 'registry.acme.dev'],
     ['docker.com', 'registry.acme.dev'],

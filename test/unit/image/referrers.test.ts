@@ -63,15 +63,6 @@ describe('the referrers API', () => {
     expect(pages).toBe(16);
   });
 
-  it('lists more than is read', async () => {
-    const many = Array.from({ length: 65 }, (_, index) => provenanceBy(`https://other.example/${index}`));
-    await world.attach(...many);
-    const reasons = await world.check(image, RULES);
-
-    expect(codes(reasons)).toContain('TooManyAttachments');
-    expect(new Set(world.requests.filter(path => path.startsWith('blobs/'))).size).toBe(64);
-  });
-
   it('is an error where it makes no sense', async () => {
     world.instead = ({ path }) =>
       path.includes('/referrers/')

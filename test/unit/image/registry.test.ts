@@ -149,8 +149,16 @@ describe('manifest', () => {
     const error = await failure(registry.manifest('registry.example/hello', 'v1'));
 
     expect(error).toMatchObject({ code, canRetry, retryAfterSeconds: 7 });
-    expect(error.message).toContain(`answered ${status} (SOME_CODE: in words [31m)`);
+    expect(error.message).toContain(`answered ${status} (SOME_CODE: in words\ufffd[31m)`);
     expect(error.operation).toBe('read manifest registry.example/hello:v1');
+  });
+
+  it('that fails has nothing in its error that a terminal would obey, nor a password', async () => {
+    const message = 'see\nhttps://me:secret@docs.example/ \u009b31m\u202e\u2066\u061c\u200f';
+    const server = await start(() => ({ status: 500, body: { errors: [{ code: 'X', message }] } }));
+    const registry = client({ mirrors: { 'registry.example': server.url } });
+    const error = await failure(registry.manifest('registry.example/hello', 'v1'));
+    expect(error.message).toContain('(X: see https://docs.example/ \ufffd31m\ufffd\ufffd\ufffd\ufffd)');
   });
 
   it.each([
@@ -303,6 +311,48 @@ describe('authorization', () => {
     const registry = client({ mirrors: { [GOOGLE]: server.url }, accessToken: async () => 'ya29.secret' });
     await registry.manifest(`${GOOGLE}/acme/hello`, 'v1');
     expect(requests[0]?.authorization).toBeUndefined();
+  });
+
+  it('does not send the access token to a mirror of Google that is not Google', async () => {
+    const requests: Seen[] = [];
+    const fetching = await internet(request => {
+      requests.push(seen(request));
+      return manifestReply;
+    });
+    const ask = (mirror: string) =>
+      client({
+        fetch: fetching,
+        mirrors: { [GOOGLE]: mirror },
+        accessToken: async () => 'ya29.secret',
+      }).manifest(`${GOOGLE}/acme/hello`, 'v1');
+    await ask('https://mirror.corp.example');
+    await ask('https://europe-docker.pkg.dev');
+    expect(requests.map(({ host, authorization }) => [host, authorization])).toEqual([
+      ['mirror.corp.example', undefined],
+      ['europe-docker.pkg.dev', 'Bearer ya29.secret'],
+    ]);
+  });
+
+  it('is not read from the URL of a mirror, which the error does not repeat', async () => {
+    const registry = client({ mirrors: { 'registry.example': 'https://me:secret@mirror.example' } });
+    const error = await failure(registry.manifest('registry.example/hello', 'v1'));
+    expect(error).toMatchObject({ code: 'Internal', canRetry: false });
+    expect(error.message).toContain('docker login registry.example');
+    expect(error.message).not.toContain('secret');
+  });
+
+  it('asks a token service without what its URL says before the @', async () => {
+    const requests: Seen[] = [];
+    const fetching = await internet(request => {
+      requests.push(seen(request));
+      const challenge = 'Bearer realm="https://me:secret@auth.registry.example/token"';
+      return request.path === '/token'
+        ? { status: 503 }
+        : { status: 401, headers: { 'www-authenticate': challenge } };
+    });
+    const error = await failure(client({ fetch: fetching }).manifest('registry.example/hello', 'v1'));
+    expect(error.message).toContain('auth.registry.example answered 503');
+    expect(requests[1]).toEqual({ host: 'auth.registry.example', path: '/token', authorization: undefined });
   });
 
   /** As Docker Hub: a token service of its own, and tokens that it may refuse later. */
@@ -491,6 +541,30 @@ describe('a redirect', () => {
     const registry = client({ fetch: fetching, accessToken: async () => 'ya29.secret' });
     await text(await registry.blob(`${GOOGLE}/acme/hello`, digestOf(CONTENT)));
     expect(requests[1]?.authorization).toBe('Bearer ya29.secret');
+  });
+
+  it('with a user name and password is followed without them', async () => {
+    const fetching = await internet(request =>
+      request.path === '/moved'
+        ? { status: 200, body: CONTENT }
+        : { status: 302, headers: { location: 'https://me:secret@registry.example/moved' } },
+    );
+    const stream = await client({ fetch: fetching }).blob('registry.example/hello', digestOf(CONTENT));
+    expect(await text(stream)).toBe('content');
+  });
+
+  it.each([
+    ['http://me:secret@[\u009b31m?signature=mine', 'http://['],
+    ['http://me:secret@storage.example/x?signature=mine', 'http://storage.example/x,'],
+  ])('that is refused says where to, without secrets and control characters: %j', async (location, said) => {
+    const refusing: RegistryOptions['fetch'] = async () => ({
+      status: 307,
+      headers: { get: name => (name === 'location' ? location : null) },
+      body: null,
+    });
+    const error = await failure(client({ fetch: refusing }).blob('registry.example/hello', DIGEST));
+    expect(error.message).toContain(said);
+    for (const secret of ['secret', 'mine', '\u009b']) expect(error.message).not.toContain(secret);
   });
 
   it('without end is given up for good', async () => {

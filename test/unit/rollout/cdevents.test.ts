@@ -15,9 +15,9 @@ import {
   withTarget,
 } from '../../../functions/rollout/record.ts';
 import { type RolloutEvent, transition } from '../../../functions/rollout/state.ts';
-import { A_JUDGEMENT, EXAMPLE_EVENTS, EXAMPLES, newestEntry } from '../../cdevents/examples.ts';
 import { parseSubscriptionFilter } from '../../../local/pubsub/filter.ts';
 import { findChecker, publishedSchemaProblems } from '../../cdevents/checker.ts';
+import { A_JUDGEMENT, EXAMPLE_EVENTS, EXAMPLES, newestEntry } from '../../cdevents/examples.ts';
 import { type Envelope, envelopeSchema, shapeProblems } from '../../cdevents/shape.ts';
 import {
   aService,

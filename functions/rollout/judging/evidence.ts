@@ -1,3 +1,5 @@
+import type { Block, Counts, Observed } from '../observed.ts';
+import type { JudgeRules } from '../policy.ts';
 import {
   ALTERNATIVES_BELOW,
   bet,
@@ -9,8 +11,6 @@ import {
   type Pair,
   type Stake,
 } from './betting.ts';
-import type { Block, Counts, Observed } from './observed.ts';
-import type { JudgeRules } from './policy.ts';
 import { NONE, sum, total } from './sight.ts';
 
 export interface Setting {

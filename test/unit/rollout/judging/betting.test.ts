@@ -8,7 +8,7 @@ import {
   ladderBelow,
   newStake,
   worth,
-} from '../../../functions/rollout/betting.ts';
+} from '../../../../functions/rollout/judging/betting.ts';
 import { poisson, randomFrom } from '../../bench/judge/random.ts';
 
 const ratio = fc.constantFrom(0.0001, 0.001, 0.01, 0.1, 0.5);

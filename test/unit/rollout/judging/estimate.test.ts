@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { type Evidence, judge, type Setting } from '../../../functions/rollout/judge.ts';
-import { limitOf, requestsToDetect } from '../../../functions/rollout/judge-estimate.ts';
+import { type Evidence, judge, type Setting } from '../../../../functions/rollout/judge.ts';
+import { limitOf, requestsToDetect } from '../../../../functions/rollout/judging/estimate.ts';
 
 const ALLOWANCE = { margin: 0.01, mostRatio: 0.05, waves: 2 };
 

@@ -1,4 +1,4 @@
-import { FALSE_ALARM, WORSE_SHARE } from './judge.ts';
+import { FALSE_ALARM, WORSE_SHARE } from '../judge.ts';
 
 /** A bad canary as the judge meets it. Ratios are 0 to 1. */
 export interface BadCanary {

@@ -1,4 +1,4 @@
-import type { Counts } from './observed.ts';
+import type { Counts } from '../observed.ts';
 
 /**
  * Testing by betting. Somebody who doubts a hypothesis stakes 1 and bets against it, block after block, at odds that are

@@ -1,5 +1,5 @@
+import type { Counts } from '../observed.ts';
 import type { Pair } from './betting.ts';
-import type { Counts } from './observed.ts';
 
 /** What canary and stable have shown on some targets, and the largest error ratio (0 to 1) the canary might show. */
 export interface Sight extends Pair {

@@ -1,0 +1,71 @@
+# Plans and applies against mocked providers: no project, no credentials.
+
+mock_provider "google" {
+  mock_data "google_project" {
+    defaults = { number = "123456789012" }
+  }
+  mock_resource "google_service_account" {
+    defaults = {
+      id     = "projects/acme-test/serviceAccounts/slipway-x@acme-test.iam.gserviceaccount.com"
+      name   = "projects/acme-test/serviceAccounts/slipway-x@acme-test.iam.gserviceaccount.com"
+      email  = "slipway-x@acme-test.iam.gserviceaccount.com"
+      member = "serviceAccount:slipway-x@acme-test.iam.gserviceaccount.com"
+    }
+  }
+  mock_resource "google_cloudfunctions2_function" {
+    defaults = { service_config = { uri = "https://function.test" } }
+  }
+}
+
+mock_provider "archive" {}
+
+variables {
+  project     = "acme-test"
+  policy_file = "examples/minimal/rollouts.yaml"
+  services    = { hello = { regions = ["us-east4", "europe-west1"] } }
+}
+
+run "two_regions_and_nothing_on_gke" {
+  command = apply
+
+  assert {
+    condition     = length(module.cloud_run["hello"].regions) == 2
+    error_message = "expected one Cloud Run service per region"
+  }
+
+  assert {
+    condition     = length(module.gke) == 0 && length(module.console) == 0 && output.cluster == null
+    error_message = "expected neither cluster nor console unless asked for"
+  }
+
+  assert {
+    condition     = length(module.slo.slos) == 2 && length(module.slo.alert_policies) == 8
+    error_message = "expected an SLO of availability and one of latency, with four alert policies each"
+  }
+
+  assert {
+    condition     = startswith(output.urls["hello"], "http://")
+    error_message = "expected plain HTTP without a domain"
+  }
+
+  assert {
+    condition     = strcontains(output.next, "docker buildx build") && !strcontains(output.next, "kubectl")
+    error_message = "expected the next commands, and none for a cluster that does not exist"
+  }
+}
+
+run "a_service_runs_somewhere" {
+  command = plan
+  variables {
+    services = { hello = {} }
+  }
+  expect_failures = [var.services]
+}
+
+run "a_prefix_fits_into_account_names" {
+  command = plan
+  variables {
+    name = "a-prefix-that-is-too-long"
+  }
+  expect_failures = [var.name]
+}
