@@ -95,8 +95,9 @@ export class TarHeaders {
     if (type === 'g' && Object.keys(this.#pending).length > 0) {
       throw new LayerProblem('it has a global header between an extended header and its entry');
     }
-    if (sizeBytes === 0) this.#readExtension({ type, sizeBytes }, Buffer.alloc(0));
-    else this.#extension = { type, sizeBytes };
+    // The tar reader here takes the bytes of a later entry for it.
+    if (sizeBytes === 0) throw new LayerProblem('it has an extended header that is empty');
+    this.#extension = { type, sizeBytes };
   }
 
   #readExtension({ type, sizeBytes }: { type: string; sizeBytes: number }, bytes: Buffer): void {

@@ -120,7 +120,13 @@ test.concurrent('undo, when the way back is closed, puts the revision before it 
   await crowd.serve('undone');
   const first = await promoted('undone', 'a');
   const second = await promoted('undone', 'b');
-  await crowd.world.sweep();
+  await crowd.world.eventually(
+    () => 'the way back to be closed',
+    async () => {
+      await crowd.world.sweep();
+      return (await crowd.world.store.read('rollout', second.id))?.targets['us']?.status === 'Settled';
+    },
+  );
   give('undone', 'undo');
   await until('undone', 'undone-a', ({ phase, undoes }) => phase === 'Healthy' && undoes === second.id);
   expect((await until('undone', 'undone-b')).phase).toBe('Degraded');

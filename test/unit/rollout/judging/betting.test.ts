@@ -9,7 +9,7 @@ import {
   newStake,
   worth,
 } from '../../../../functions/rollout/judging/betting.ts';
-import { poisson, randomFrom } from '../../bench/judge/random.ts';
+import { poisson, randomFrom } from '../../../bench/judge/random.ts';
 
 const ratio = fc.constantFrom(0.0001, 0.001, 0.01, 0.1, 0.5);
 const margin = fc.constantFrom(0, 0.005, 0.01, 0.1, 0.3);
