@@ -22,6 +22,8 @@ export const DIRECTORY: FileNode = { kind: 'directory' };
 const ENTRY_BYTES = 160;
 /** Of all paths of an image together. */
 export const MAX_REMEMBERED_BYTES = 32 * 1024 * 1024;
+/** What looking whether a path has to move takes for each directory, in look-ups. */
+const LOOKUPS_OF_MOVE = 16;
 /** No program lies deeper. It keeps the work for each path small. */
 const MAX_DEPTH = 64;
 
@@ -120,9 +122,12 @@ export class LayerFiles {
    */
   redirect(moves: ReadonlyMap<string, string>): number {
     let lookups = 0;
+    const tops = new Set([...moves.keys()].map(topOf));
     const place = (path: string, isPlace: boolean) => {
+      lookups++;
+      if (!tops.has(topOf(path))) return path;
       const directories = isPlace ? [...ancestorsOf(path), path] : ancestorsOf(path);
-      lookups += directories.length + 1;
+      lookups += directories.length * LOOKUPS_OF_MOVE;
       const from = directories.find(directory => moves.has(directory));
       const to = from === undefined ? path : moved(path, from, moves.get(from) ?? '');
       this.bytes += Math.max(0, to.length - path.length);
@@ -317,6 +322,12 @@ function ancestorsOf(path: string): string[] {
     ancestors.push(path.slice(0, slash));
   }
   return ancestors;
+}
+
+/** The first directory of a path. */
+function topOf(path: string): string {
+  const slash = path.indexOf('/');
+  return slash < 0 ? path : path.slice(0, slash);
 }
 
 function depthOf(path: string): number {
