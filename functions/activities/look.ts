@@ -31,7 +31,8 @@ export async function clearance(deps: Dependencies, request: Request): Promise<R
   if (!owns(world, request)) return FENCED;
   const isHeld = holdOf(world, deps.nowMs()) !== undefined;
   const clear: Reply = { status: 'done', message: 'nothing holds it' };
-  if (!isHeld && world.rollout.phase !== 'Paused') return clear;
+  const isAtGate = world.rollout.pause !== undefined;
+  if (!isHeld && (world.rollout.phase !== 'Paused' || isAtGate)) return clear;
   const judged = isHeld ? await judgeWave(deps, world.rollout) : keep(world.rollout);
   const { callback } = request;
   const after = await applyAsOwner(deps, request, (before, nowMs) =>

@@ -12,8 +12,8 @@ import {
   remember,
 } from '../rollout/commands.ts';
 import type { Rollout } from '../rollout/record.ts';
-import { canRollBack, hasWayBack } from '../rollout/trouble.ts';
-import { undoHealthy } from '../undo.ts';
+import { canRollBack, hasWayBack, isUntouched } from '../rollout/trouble.ts';
+import { stepAside, undoHealthy } from '../undo.ts';
 import { freeze } from './freeze.ts';
 import { roll } from './image-push.ts';
 import { parseJson, putAside, readMessage, topicOf } from './message.ts';
@@ -45,6 +45,13 @@ export async function command(deps: Dependencies, event: CloudEvent<unknown>): P
     return roll(deps, spec, push, given.id);
   }
   if (!('target' in given) && !('full' in given)) return spec ? freeze(deps, given) : refused(noService);
+  if (given.command === 'undo') {
+    await stepAside(
+      deps,
+      given.service,
+      world => !world.service.handled.includes(given.id) && hasWayBack(world),
+    );
+  }
   const found = await rolloutFor(deps, given);
   if (!found.rollout) return refused(spec ? found.problem : noService);
   if ('target' in given) return moveRegion(deps, found.rollout.id, given);
@@ -66,9 +73,12 @@ async function rolloutFor(
     return { rollout: undefined, problem: `service ${service} has no rollout ${rollout}` };
   }
   const state = await store.read('service', service);
-  const wanted = name === 'undo' ? (state?.active ?? state?.healthy) : state?.active;
-  const inFlight = wanted === undefined || name === 'retry' ? undefined : await store.read('rollout', wanted);
-  if (inFlight) return { rollout: inFlight };
+  const active = state?.active === undefined ? undefined : await store.read('rollout', state.active);
+  const served = state?.healthy === undefined ? undefined : await store.read('rollout', state.healthy);
+  // What has begun nothing is not what anybody wants undone.
+  const undoable = active && !(served && isUntouched(active)) ? active : served;
+  const wanted = name === 'undo' ? undoable : active;
+  if (wanted && name !== 'retry') return { rollout: wanted };
   const newest = await store.list('rollout', { service, limit: 50 });
   const fitting = name === 'retry' ? newest.find(canRetry) : undefined;
   const found = fitting ?? newest[0];

@@ -1,11 +1,11 @@
 import type { CloudEvent } from '@google-cloud/functions-framework';
 import { z } from 'zod';
-import type { Dependencies } from '../dependencies.ts';
 import { blameNow } from '../activities/observe.ts';
-import { announce, apply, giveTurn, publishQuietly, readWorld } from '../orchestrator.ts';
+import type { Dependencies } from '../dependencies.ts';
+import { apply, giveTurn, publishQuietly, readWorld } from '../orchestrator.ts';
 import { incidentEvent } from '../rollout/cdevents.ts';
 import { withIncident } from '../rollout/incidents.ts';
-import { freeze } from '../rollout/pauses.ts';
+import { FREEZERS, freeze } from '../rollout/pauses.ts';
 import type { Service } from '../rollout/policy.ts';
 import {
   isRollingOut,
@@ -14,10 +14,10 @@ import {
   type Rollout,
   type ServiceState,
 } from '../rollout/record.ts';
-import { canRollBack, stepBack, trouble } from '../rollout/trouble.ts';
+import { canRollBack, isUntouched, trouble } from '../rollout/trouble.ts';
 import { isNextToGo } from '../rollout/undo.ts';
 import { stay, type Transition, type World } from '../rollout/world.ts';
-import { undoHealthy } from '../undo.ts';
+import { stepAside, undoHealthy } from '../undo.ts';
 import { parseJson, putAside, readMessage } from './message.ts';
 
 /** Payload 1.x of Cloud Monitoring, as far as it is needed. A test notification has `version: "test"` and other types. */
@@ -77,9 +77,11 @@ async function takeNote(deps: Dependencies, spec: Service, incident: Incident): 
   const said = `SLO alert ${policy ?? ''} (incident ${id}) ${stage === 'open' ? 'opened' : 'closed'}: ${summary ?? 'no summary'}`;
   const heard = (state: ServiceState, nowMs: number) =>
     withIncident(state, id, stage, policy ?? 'no name', nowMs);
-  if (stage === 'open') await stepBackForPromoted(deps, name, heard);
+  const isItsTurn = (world: World, nowMs: number) =>
+    heard(world.service, nowMs) !== undefined && canRollBack(world, nowMs);
+  const promoted = stage === 'open' ? await stepAside(deps, name, isItsTurn) : undefined;
   const service = await (await deps.store()).read('service', name);
-  const about = service?.active ?? service?.healthy;
+  const about = promoted ?? service?.active ?? service?.healthy;
   if (about === undefined) {
     deps.log('WARNING', `${said}; ${name} has no rollout that it could be about`);
     const isNews = await remember(deps, name, heard);
@@ -107,12 +109,10 @@ type Blamed = 'canary' | 'everybody' | 'unsure';
  * What has not begun has served nobody; what goes out in place of a bad digest is the way back already; and a rollout that
  * is frozen, as everybody burns, stays so unless it shows that its canary is worse.
  */
-function isBlameless(
-  { phase, undoes, burnsEverywhere, heldBy }: Rollout,
-  blamed: Blamed | undefined,
-): boolean {
-  const isFrozen = burnsEverywhere && heldBy !== undefined && blamed !== 'canary';
-  return phase === 'Pending' || undoes !== undefined || isFrozen;
+function isBlameless(rollout: Rollout, blamed: Blamed | undefined): boolean {
+  const { undoes, burnsEverywhere, heldBy } = rollout;
+  const isFrozen = burnsEverywhere && FREEZERS.some(one => one === heldBy) && blamed !== 'canary';
+  return isUntouched(rollout) || undoes !== undefined || isFrozen;
 }
 
 function freezeAndPoke(world: World, said: string, nowMs: number): Transition {
@@ -126,27 +126,6 @@ async function blamedOf(deps: Dependencies, id: string): Promise<Blamed | undefi
   const { rollout } = await readWorld(deps, id);
   const isAsked = rollout.spec.strategy.onBurn === 'attribute' && isRollingOut(rollout);
   return isAsked ? blameNow(deps, rollout) : undefined;
-}
-
-/** A rollout that has touched nothing yet cannot be what burns, if another one was promoted a moment ago. */
-async function stepBackForPromoted(
-  deps: Dependencies,
-  name: string,
-  heard: (service: ServiceState, nowMs: number) => ServiceState | undefined,
-): Promise<void> {
-  const store = await deps.store();
-  const stepped = await store.transact(async transaction => {
-    const service = await transaction.read('service', name);
-    const active = service?.active && (await transaction.read('rollout', service.active));
-    const healthy = service?.healthy && (await transaction.read('rollout', service.healthy));
-    if (!service || !active || !healthy || !heard(service, deps.nowMs())) return undefined;
-    const world = stepBack({ rollout: active, service }, deps.nowMs());
-    if (!world || !canRollBack({ rollout: healthy, service: world.service }, deps.nowMs())) return undefined;
-    transaction.write('rollout', active.id, world.rollout);
-    transaction.write('service', name, world.service);
-    return { before: active, after: world.rollout };
-  });
-  if (stepped) await announce(deps, stepped.before, stepped.after);
 }
 
 /** No rollout starts while an incident is open, also when it opened with none in flight. @returns whether it was news */

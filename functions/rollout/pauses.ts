@@ -76,8 +76,9 @@ export function clear(world: World, judging: Judging, nowMs: number): Transition
   const { rollout } = judged.world;
   if (rollout.phase === 'RollingBack') return judged;
   const hold = holdOf(judged.world, nowMs);
-  const next = hold === undefined ? goOn(rollout, nowMs) : pauseFor(rollout, `Paused: ${hold}`, nowMs);
-  return stay({ ...world, rollout: next });
+  if (hold !== undefined) return stay({ ...world, rollout: pauseFor(rollout, `Paused: ${hold}`, nowMs) });
+  // At a gate that is open nothing goes on yet: that is for `look` to say.
+  return stay({ ...world, rollout: rollout.pause ? rollout : goOn(rollout, nowMs) });
 }
 
 /** Stores what the judge says. Failed rolls back; where everybody burns it freezes, once. */
@@ -96,8 +97,11 @@ function takeVerdict(world: World, judging: Judging, nowMs: number): Transition 
   return trouble({ ...world, rollout: judged }, cause, nowMs);
 }
 
+/** In whose name a rollout is frozen, as it would be in a person's. */
+export const FREEZERS = ['the judge', 'an SLO alert'] as const;
+
 /** Everybody burns: to take the canary back would mend nothing, and to go on would hide what does. A person decides. */
-export function freeze(rollout: Rollout, by: string, why: string, nowMs: number): Rollout {
+export function freeze(rollout: Rollout, by: (typeof FREEZERS)[number], why: string, nowMs: number): Rollout {
   if (rollout.burnsEverywhere) return rollout;
   const message = `Frozen by ${by}, as stable burns no less than the canary: ${why}`;
   const frozen: Rollout = {
@@ -157,7 +161,17 @@ function isExtensionOver({ spec, pause }: Rollout, nowMs: number): boolean {
 /** Nothing holds it any more. */
 function goOn(rollout: Rollout, nowMs: number): Rollout {
   if (rollout.phase !== 'Paused') return rollout;
-  return say({ ...rollout, phase: 'Progressing' }, nowMs, 'RolloutResumed', `${rollout.service} goes on`);
+  const going: Rollout = { ...rollout, phase: 'Progressing', targets: waitingAnew(rollout, nowMs) };
+  return say(going, nowMs, 'RolloutResumed', `${rollout.service} goes on`);
+}
+
+/** The deadline of what has not begun counts from when it may. */
+export function waitingAnew({ targets }: Rollout, nowMs: number): Rollout['targets'] {
+  const anew = Object.entries(targets).map(([name, target]) => [
+    name,
+    target.isTouched ? target : { ...target, sinceMs: nowMs },
+  ]);
+  return Object.fromEntries(anew);
 }
 
 /** Says once why it waits. */

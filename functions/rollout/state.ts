@@ -1,4 +1,4 @@
-import { advance, clear, endWave, type Judging, type Looked, look } from './pauses.ts';
+import { advance, clear, endWave, type Judging, type Looked, look, waitingAnew } from './pauses.ts';
 import {
   type Cause,
   isRollingOut,
@@ -64,7 +64,14 @@ export function transition(world: World, event: RolloutEvent, nowMs: number): Tr
     case 'restored':
       return finishRollback(world, nowMs);
     case 'handedOver':
-      return stay(update(world, { owner: undefined, launch: undefined, epoch: world.rollout.epoch + 1 }));
+      return stay(
+        update(world, {
+          owner: undefined,
+          launch: undefined,
+          epoch: world.rollout.epoch + 1,
+          targets: waitingAnew(world.rollout, nowMs),
+        }),
+      );
     case 'died':
       return loseExecution(world, event.execution, nowMs);
   }

@@ -1,4 +1,12 @@
-import { type Cause, type CauseKind, type Rollout, type ServiceState, withTarget } from './record.ts';
+import { freshCourse } from './admission.ts';
+import {
+  type Cause,
+  type CauseKind,
+  isRollingOut,
+  type Rollout,
+  type ServiceState,
+  withTarget,
+} from './record.ts';
 import { type Action, end, say, stay, type Transition, update, type World } from './world.ts';
 
 /**
@@ -105,8 +113,12 @@ const QUARANTINES: ReadonlySet<CauseKind> = new Set([
 function isHeldAgainst({ targets, digest, undoes }: Rollout, kind: CauseKind): boolean {
   if (!QUARANTINES.has(kind) || undoes !== undefined) return false;
   const states = Object.values(targets);
-  if (states.some(({ stable }) => stable?.digest === digest)) return false;
-  return kind === 'Abort' || kind === 'Undo' || states.some(({ isTouched }) => isTouched);
+  if (servesAlready({ targets, digest })) return false;
+  return kind === 'Abort' || states.some(({ isTouched }) => isTouched);
+}
+
+function servesAlready({ targets, digest }: Pick<Rollout, 'targets' | 'digest'>): boolean {
+  return Object.values(targets).some(({ stable }) => stable?.digest === digest);
 }
 
 /** Digests of long ago make room: a service's document has to stay small. */
@@ -142,7 +154,8 @@ export function finishRollback(world: World, nowMs: number): Transition {
   // Whatever its cause was: alerts about what it served may come late.
   const mayHaveServed = Object.values(rollout.targets).some(({ mayServe }) => mayServe);
   const restoredMs = mayHaveServed ? nowMs : service.restoredMs;
-  const after = { ...withoutHealthy(service, rollout.id), quarantine, restoredMs };
+  const served = servesAlready(rollout) ? service : withoutHealthy(service, rollout.id);
+  const after = { ...served, quarantine, restoredMs };
   return end(
     { rollout: say(rollout, nowMs, 'RolledBack', message), service: after },
     { phase: kind === 'Superseded' ? 'Superseded' : 'Degraded' },
@@ -161,13 +174,13 @@ function withoutHealthy(service: ServiceState, id: string): ServiceState {
  */
 export function stepBack({ rollout, service }: World, nowMs: number): World | undefined {
   const { healthy } = service;
-  const hasTouched = Object.values(rollout.targets).some(({ isTouched }) => isTouched);
-  if (service.active !== rollout.id || healthy === undefined || hasTouched || rollout.undoes !== undefined)
-    return undefined;
+  if (service.active !== rollout.id || healthy === undefined || !isUntouched(rollout)) return undefined;
   if (service.waiting !== undefined) return giveWay({ rollout, service }, healthy, nowMs);
   const message = `waits again: an SLO alert is about ${healthy}`;
   const waiting: Rollout = {
     ...say(rollout, nowMs, 'RolloutQueued', message),
+    // What served when it was armed is about to be rolled back.
+    targets: freshCourse(rollout.spec, nowMs).targets,
     phase: 'Pending',
     epoch: rollout.epoch + 1,
     owner: undefined,
@@ -175,6 +188,12 @@ export function stepBack({ rollout, service }: World, nowMs: number): World | un
     callback: undefined,
   };
   return { rollout: waiting, service: { ...service, active: undefined, waiting: rollout.id } };
+}
+
+/** In flight, and nothing has been changed for it: nobody was served by it. */
+export function isUntouched(rollout: Rollout): boolean {
+  if (rollout.undoes !== undefined || (!isRollingOut(rollout) && rollout.phase !== 'Pending')) return false;
+  return Object.values(rollout.targets).every(({ isTouched }) => !isTouched);
 }
 
 /** The newer one keeps its place. */

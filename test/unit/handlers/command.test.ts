@@ -53,6 +53,16 @@ describe('undo', () => {
     expect(office.launched).toEqual(['rollout hello-0']);
   });
 
+  test('of what serves makes one that has begun nothing wait', async () => {
+    const office = anOffice();
+    const { world } = play(aWorld(), UNTIL_HEALTHY);
+    const next: Rollout = { ...aWorld().rollout, id: 'hello-2', tag: 'v2' };
+    await office.put(world.rollout, next, { ...world.service, active: 'hello-2' });
+    await give(office, { command: 'undo' });
+    expect((await office.rollout(world.rollout.id)).phase).toBe('RollingBack');
+    expect(await office.service()).toMatchObject({ active: world.rollout.id, waiting: 'hello-2' });
+  });
+
   test('delivered twice is done once', async () => {
     const office = anOffice();
     await settled(office);

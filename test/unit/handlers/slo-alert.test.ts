@@ -60,6 +60,10 @@ function done(
   return { type: 'progressed', target, stage, progress, weight, architecture: undefined };
 }
 
+function hasTouched([, { rollout }]: readonly [string, World]): boolean {
+  return Object.values(rollout.targets).some(({ isTouched }) => isTouched);
+}
+
 /** What can be wrong with the execution that owns the record, or should. */
 const EXECUTIONS: Readonly<Record<string, Partial<Rollout>>> = {
   'is alive': {},
@@ -85,7 +89,7 @@ const PLACES = COURSE.map((event, index) => {
 });
 
 describe.each(Object.entries(EXECUTIONS))('when the execution %s', (_, change) => {
-  test.each(PLACES)('an alert takes it back, %s', async (_place, world) => {
+  test.each(PLACES.filter(hasTouched))('an alert takes it back, %s', async (_place, world) => {
     const before = update(world, change);
     const office = anOffice();
     await office.put(before.rollout, before.service);
@@ -98,6 +102,18 @@ describe.each(Object.entries(EXECUTIONS))('when the execution %s', (_, change) =
     expect(office.launched).toEqual([`rollback ${before.rollout.id}`]);
   });
 });
+
+test.each(PLACES.filter(place => !hasTouched(place)))(
+  'an alert is on record and takes nothing back that has touched nothing, %s',
+  async (_place, world) => {
+    const office = anOffice();
+    await office.put(world.rollout, world.service);
+    await sloAlert(office.deps, anAlert());
+    const { phase, epoch } = await office.rollout(world.rollout.id);
+    expect({ phase, epoch }).toEqual({ phase: world.rollout.phase, epoch: world.rollout.epoch });
+    expect(office.launched).toEqual([]);
+  },
+);
 
 test('the table above knows every phase that a rollout can be taken back from', () => {
   const phases = new Set(PLACES.map(([, { rollout }]) => rollout.phase));
@@ -155,6 +171,34 @@ describe('when the one that was promoted burns and others wait behind it', () =>
     await sloAlert(office.deps, anAlert());
     expect((await office.service()).active).toBe('hello-2');
   });
+});
+
+test('the one that steps back arms anew: what served then is rolled back', async () => {
+  const office = anOffice();
+  const healthy = play(aWorld(), UNTIL_HEALTHY).world;
+  const armed = play(aWorld(), COURSE.slice(0, 3)).world.rollout;
+  await office.put(healthy.rollout, { ...armed, id: 'hello-2' }, { ...healthy.service, active: 'hello-2' });
+  await sloAlert(office.deps, anAlert());
+  expect((await office.rollout('hello-2')).targets['us']?.stable).toBeUndefined();
+});
+
+test('one that has begun nothing does not keep what serves from going back further', async () => {
+  const office = anOffice();
+  const { world } = play(aWorld(), UNTIL_HEALTHY);
+  const targets = Object.fromEntries(
+    Object.entries(world.rollout.targets).map(([name, one]) => [
+      name,
+      { ...one, isTouched: true, status: 'Settled' as const },
+    ]),
+  );
+  const v0 = { ...world.rollout, id: 'hello-0', tag: 'v0', digest: `sha256:${'e'.repeat(64)}` };
+  const next: Rollout = { ...aWorld().rollout, id: 'hello-2', tag: 'v2' };
+  const frozen = { by: 'me', reason: undefined, sinceMs: START_MS };
+  const service = { ...world.service, active: 'hello-2', earlier: ['hello-0'], frozen };
+  await office.put({ ...world.rollout, targets }, v0, next, service);
+  await sloAlert(office.deps, anAlert());
+  expect(office.launched).toEqual(['rollout hello-0']);
+  expect(await office.service()).toMatchObject({ active: 'hello-0', waiting: 'hello-2' });
 });
 
 test('whoever waits for a service that nobody has gets it with the next sweep', async () => {

@@ -199,6 +199,20 @@ describe('a rollback', () => {
     expect(isNextToGo(way, START_MS)).toBe(true);
   });
 
+  test('of a retry of what serves leaves it on record as what serves', () => {
+    const { world } = play(aWorld(), UNTIL_HEALTHY.slice(0, -1));
+    const targets = Object.fromEntries(
+      Object.entries(world.rollout.targets).map(([name, one]) => [
+        name,
+        { ...one, stable: { revision: 'hello-9', digest: DIGEST } },
+      ]),
+    );
+    const service = { ...world.service, healthy: world.rollout.id, earlier: ['hello-0'] };
+    const same = { rollout: { ...world.rollout, targets }, service };
+    const troubled = transition(same, { type: 'troubled', cause: CAUSE }, START_MS).world;
+    expect(play(troubled, back, START_MS).world.service.healthy).toBe(world.rollout.id);
+  });
+
   test('takes no notice of a target that says it is settled meanwhile', () => {
     const { world } = play(aWorld(), UNTIL_HEALTHY);
     const troubled = transition(world, { type: 'troubled', cause: CAUSE }, START_MS).world;
