@@ -20,7 +20,7 @@ import { expectedToServe, FOREIGN, Watcher } from './watcher.ts';
  * out of order, executions and functions that die. `SLIPWAY_SCHEDULES=50` plays more of them,
  * `SLIPWAY_SEED=1234` begins with another seed.
  */
-const COUNT = Number(process.env['SLIPWAY_SCHEDULES'] ?? 3);
+const COUNT = Number(process.env['SLIPWAY_SCHEDULES'] ?? 2);
 const FIRST_SEED = Number(process.env['SLIPWAY_SEED'] ?? 1);
 const SCHEDULES = Array.from({ length: COUNT }, (_, index) => drawSchedule(FIRST_SEED + index));
 
