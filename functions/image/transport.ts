@@ -123,7 +123,7 @@ export function parseUrl(text: string, base?: string): URL | undefined {
 /** What the other side says, for an error text: short, without what a terminal would obey and without passwords in URLs. */
 export function clean(text: string): string {
   const line = text.replace(/\s+/g, ' ').replace(/([/\\]{2})[^/\\?# ]*@/g, '$1');
-  return harmless(line.replace(/[\u061c\u200e\u200f]/g, '\ufffd')).slice(0, 300);
+  return harmless(line).slice(0, 300);
 }
 
 /** The same of a URL, without its query, which may be a signature. */

@@ -98,7 +98,7 @@ function withServing(service: ServiceState, healthy: string, before: string): Se
 }
 
 /** The rollout needs the service no longer: if it had it, the one that waits gets its turn. */
-export function handOver({ rollout, service }: World): Transition {
+function handOver({ rollout, service }: World): Transition {
   const waiting = service.waiting === rollout.id ? undefined : service.waiting;
   if (service.active !== rollout.id) return stay({ rollout, service: { ...service, waiting } });
   return {
