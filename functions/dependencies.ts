@@ -1,6 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
 import { SlipwayError } from './errors.ts';
 import { type GoogleClients, googleClients, readEndpoints } from './google/clients.ts';
+import { type CommandMessage, publishCommand } from './google/commands.ts';
 import { publishEvent, type RolloutEventMessage } from './google/events.ts';
 import { callCallback, createExecution, isExecutionActive } from './google/executions.ts';
 import type { Authorities } from './image/authorities.ts';
@@ -40,6 +42,11 @@ export interface Dependencies {
   readonly isAlive: (workflow: WorkflowKind, execution: string) => Promise<boolean>;
   readonly poke: (callback: string) => Promise<void>;
   readonly publish: (message: RolloutEventMessage) => Promise<void>;
+  /** Publishes a command on a topic and gives the message's id. */
+  readonly sendCommand: (topic: string, command: CommandMessage) => Promise<string>;
+  /** What the secret of this name holds, without white space around it. */
+  readonly secret: (name: string) => Promise<string>;
+  readonly settings: Settings;
   readonly nowMs: () => number;
   readonly log: Log;
 }
@@ -96,6 +103,10 @@ export function dependenciesFrom(env: NodeJS.ProcessEnv): Dependencies {
     poke: async callback => callCallback(callback, await clients.accessToken('workflowexecutions')),
     publish: async message =>
       publishEvent(await clients.pubsub(settings.project), settings.eventsTopic, message),
+    sendCommand: async (topic, command) =>
+      publishCommand(await clients.pubsub(settings.project), topic, command),
+    secret: name => readSecret(settings.secretsFolder, name),
+    settings,
     nowMs: () => Date.now(),
     log: (severity, message, fields) => console.log(JSON.stringify({ severity, message, ...fields })),
   };
@@ -137,6 +148,20 @@ async function targetOf(spec: TargetSpec, image: string, clients: GoogleClients)
 
 function clusterAccess({ clusters, accessToken }: GoogleClients): ClusterAccess {
   return { clusters, accessToken: () => accessToken('container') };
+}
+
+async function readSecret(folder: string, name: string): Promise<string> {
+  const operation = `read the secret ${name}`;
+  try {
+    return (await readFile(path.join(folder, name), 'utf8')).trim();
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new SlipwayError(`${operation}: ${why}; SLIPWAY_SECRETS says which folder it is in`, {
+      code: 'NotFound',
+      operation,
+      cause,
+    });
+  }
 }
 
 /** Reads the policy again whenever the file has changed. */

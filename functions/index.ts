@@ -2,8 +2,10 @@ import { type CloudEvent, cloudEvent, http } from '@google-cloud/functions-frame
 import { type Dependencies, dependenciesFrom } from './dependencies.ts';
 import { activity } from './handlers/activity.ts';
 import { command } from './handlers/command.ts';
+import { console } from './handlers/console.ts';
 import { deadLetter } from './handlers/dead-letter.ts';
 import { imagePush } from './handlers/image-push.ts';
+import { notify } from './handlers/notify.ts';
 import { sloAlert } from './handlers/slo-alert.ts';
 import { sweep } from './handlers/sweep.ts';
 
@@ -13,8 +15,10 @@ onMessage('imagePush', imagePush);
 onMessage('command', command);
 onMessage('sloAlert', sloAlert);
 onMessage('deadLetter', deadLetter);
+onMessage('notify', notify);
 
 http('activity', (request, response) => activity(deps, request, response));
+http('console', (request, response) => console(deps, request, response));
 http('sweep', async (_request, response) => {
   await sweep(deps);
   response.status(204).end();

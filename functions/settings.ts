@@ -13,6 +13,12 @@ export interface Settings {
   readonly eventsTopic: string;
   /** Registry host → base URL that serves it instead. */
   readonly registryMirrors: Readonly<Record<string, string>>;
+  /** Whom the console believes: `iap:AUDIENCE`, `idToken:AUDIENCE` or `local:NAME`; empty: nobody. */
+  readonly consoleIdentity: string;
+  /** Where people reach the console, for links in notifications; empty: nowhere. */
+  readonly consoleUrl: string;
+  /** Folder with one file for each secret, named as the policy names it. */
+  readonly secretsFolder: string;
 }
 
 interface Variable {
@@ -50,6 +56,21 @@ const VARIABLES = {
     meaning: 'HOST=URL pairs, separated by commas, of registries to be reached elsewhere',
     fallback: '',
   },
+  consoleIdentity: {
+    name: 'SLIPWAY_CONSOLE_IDENTITY',
+    meaning: 'whom the console believes: iap:AUDIENCE, idToken:AUDIENCE or local:NAME',
+    fallback: '',
+  },
+  consoleUrl: {
+    name: 'SLIPWAY_CONSOLE_URL',
+    meaning: 'where people reach the console',
+    fallback: '',
+  },
+  secretsFolder: {
+    name: 'SLIPWAY_SECRETS',
+    meaning: 'folder with one file for each secret',
+    fallback: '/secrets',
+  },
 } as const satisfies Record<keyof Settings, Variable>;
 
 /** Reads all settings and reports every missing one together. */
@@ -69,6 +90,9 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     rollbackWorkflow: value(VARIABLES.rollbackWorkflow),
     eventsTopic: value(VARIABLES.eventsTopic),
     registryMirrors: parseMirrors(value(VARIABLES.registryMirrors)),
+    consoleIdentity: value(VARIABLES.consoleIdentity),
+    consoleUrl: value(VARIABLES.consoleUrl).replace(/\/+$/, ''),
+    secretsFolder: value(VARIABLES.secretsFolder),
   };
   if (missing.length === 0) return settings;
   throw new SlipwayError(`set these environment variables: ${missing.join(', ')}`, {

@@ -11,7 +11,7 @@ const TOPICS: Readonly<Record<string, FunctionName | undefined>> = {
   gcr: 'imagePush',
   'rollout-commands': 'command',
   'slo-alerts': 'sloAlert',
-  'rollout-events': undefined,
+  'rollout-events': 'notify',
   'dead-letters': 'deadLetter',
 };
 

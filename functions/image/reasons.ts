@@ -144,8 +144,8 @@ const MAX_SENTENCE_LENGTH = 2000;
 
 /** Without control characters and marks that turn the writing direction, and of bounded length. */
 export function harmless(sentence: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
   const text = sentence.replace(
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
     /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
     '\ufffd',
   );

@@ -207,6 +207,7 @@ export function freshCourse(spec: Service, nowMs: number) {
     callback: undefined,
     judgement: undefined,
     evidence: undefined,
+    trend: [],
     cause: undefined,
     windowEndsMs: undefined,
   };

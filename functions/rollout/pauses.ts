@@ -1,7 +1,7 @@
 import { holdOf } from './holds.ts';
 import type { Evidence, Judgement } from './judge.ts';
 import { stepAt } from './plan.ts';
-import { isRollingOut, note, type Position, type Rollout } from './record.ts';
+import { isRollingOut, note, type Position, type Rollout, withTrend } from './record.ts';
 import { trouble } from './trouble.ts';
 import { isSame, say, stay, type Transition, type World } from './world.ts';
 
@@ -115,7 +115,7 @@ export function freeze(rollout: Rollout, by: (typeof FREEZERS)[number], why: str
 
 function recordJudgement(rollout: Rollout, judgement: Judgement | undefined, nowMs: number): Rollout {
   if (!judgement) return rollout;
-  const judged = { ...rollout, judgement };
+  const judged = withTrend({ ...rollout, judgement }, judgement);
   if (rollout.judgement?.verdict === judgement.verdict) return judged;
   return note(judged, nowMs, `AnalysisRun${judgement.verdict}`, judgement.message);
 }

@@ -1,7 +1,7 @@
 import { SlipwayError } from '../errors.ts';
 import type { Verdict as ImageVerdict } from '../image/verify.ts';
 import type { Serving } from '../targets/target.ts';
-import type { Evidence, Judgement } from './judge.ts';
+import type { Counts, Evidence, Judgement } from './judge.ts';
 import type { Service } from './policy.ts';
 
 /** The rollout's document in the store: the one truth. Times are milliseconds since the Unix epoch. */
@@ -50,10 +50,25 @@ export interface Rollout {
   readonly judgement: Judgement | undefined;
   /** What the judge keeps of the present wave from look to look. */
   readonly evidence: Evidence | undefined;
+  /** What the judge saw since this attempt began, oldest first: at most {@link MOST_TREND_POINTS}. */
+  readonly trend: readonly TrendPoint[];
   readonly cause: Cause | undefined;
   /** Until then an SLO alert still rolls a Healthy rollout back. */
   readonly windowEndsMs: number | undefined;
   readonly history: readonly HistoryEntry[];
+}
+
+/** One judgement of the way so far, for pictures. */
+export interface TrendPoint {
+  readonly atMs: number;
+  /** Counts from 0. */
+  readonly wave: number;
+  readonly verdict: Judgement['verdict'];
+  /** Since the wave began to serve. */
+  readonly canary: Counts;
+  readonly stable: Counts;
+  /** Largest error ratio (0 to 1) the canary may show. */
+  readonly limit: number;
 }
 
 export const PHASES = [
@@ -192,6 +207,8 @@ export interface HistoryEntry {
   readonly reason: Reason;
   readonly message: string;
   readonly target?: string | undefined;
+  /** Of TrafficWeightUpdated, TargetPromoted and TargetRestored: the canary's share of the target's traffic in percent. */
+  readonly weight?: number | undefined;
   /** Monitoring's id of the incident that it tells of. */
   readonly incident?: string | undefined;
 }
@@ -289,6 +306,28 @@ export function note(
   target?: string,
 ): Rollout {
   return append(rollout, nowMs, { reason, message, ...(target ? { target } : {}) });
+}
+
+/** Appends what was done to the traffic of a target. */
+export function noteWeight(
+  rollout: Rollout,
+  nowMs: number,
+  reason: 'TrafficWeightUpdated' | 'TargetPromoted' | 'TargetRestored',
+  message: string,
+  target: string,
+  weight: number | undefined,
+): Rollout {
+  return append(rollout, nowMs, { reason, message, target, ...(weight === undefined ? {} : { weight }) });
+}
+
+export const MOST_TREND_POINTS = 240;
+
+/** Appends what the judge saw; when there are too many points every second of the old ones goes. */
+export function withTrend(rollout: Rollout, { atMs, verdict, canary, stable, limit }: Judgement): Rollout {
+  const known = rollout.trend;
+  const kept = known.length < MOST_TREND_POINTS ? known : known.filter((_, index) => index % 2 === 0);
+  const point = { atMs, wave: rollout.position.wave, verdict, canary, stable, limit };
+  return { ...rollout, trend: [...kept, point] };
 }
 
 /** Appends what Monitoring says about an incident. */

@@ -1,7 +1,7 @@
 import type { Progress, Serving } from '../targets/target.ts';
-import { note, type Rollout, type TargetState, type TargetStatus, withTarget } from './record.ts';
+import { note, noteWeight, type Rollout, type TargetState, type TargetStatus, withTarget } from './record.ts';
 import { trouble } from './trouble.ts';
-import { say, stay, type Transition, type World } from './world.ts';
+import { stay, type Transition, tell, type World } from './world.ts';
 
 /** The stages in which an activity works on one target, in the order of a rollout. */
 export type Stage = 'deploy' | 'probe' | 'weight' | 'promote' | 'restore';
@@ -116,28 +116,33 @@ function announce(rollout: Rollout, event: Progressed, nowMs: number): Rollout {
         event.target,
       );
     case 'weight':
-      return say(
-        rollout,
-        nowMs,
-        'TrafficWeightUpdated',
-        `Advance ${place} canary weight ${event.weight}`,
-        event.target,
+      return tell(
+        noteWeight(
+          rollout,
+          nowMs,
+          'TrafficWeightUpdated',
+          `Advance ${place} canary weight ${event.weight}`,
+          event.target,
+          event.weight,
+        ),
       );
     case 'promote':
-      return note(
+      return noteWeight(
         rollout,
         nowMs,
         'TargetPromoted',
         `${place} promoted: ${event.progress.message}`,
         event.target,
+        100,
       );
     case 'restore':
-      return note(
+      return noteWeight(
         rollout,
         nowMs,
         'TargetRestored',
         `${place} restored: ${event.progress.message}`,
         event.target,
+        0,
       );
   }
 }

@@ -44,8 +44,12 @@ export function say(
   message: string,
   target?: string,
 ): Rollout {
-  const noted = note(rollout, nowMs, reason, message, target);
-  return { ...noted, message: noted.history.at(-1)?.message ?? message };
+  return tell(note(rollout, nowMs, reason, message, target));
+}
+
+/** Makes the newest entry of the history the record's message. */
+export function tell(rollout: Rollout): Rollout {
+  return { ...rollout, message: rollout.history.at(-1)?.message ?? rollout.message };
 }
 
 export function isSame(a: Position, b: Position): boolean {

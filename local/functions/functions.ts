@@ -8,6 +8,8 @@ export const FUNCTION_NAMES = [
   'activity',
   'sweep',
   'deadLetter',
+  'console',
+  'notify',
 ] as const;
 export type FunctionName = (typeof FUNCTION_NAMES)[number];
 
@@ -73,5 +75,7 @@ function urlsOf(ports: readonly number[]): Record<FunctionName, string> {
     activity: url(3),
     sweep: url(4),
     deadLetter: url(5),
+    console: url(6),
+    notify: url(7),
   };
 }

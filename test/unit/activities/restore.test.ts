@@ -5,6 +5,7 @@ import type { Dependencies } from '../../../functions/dependencies.ts';
 import { SlipwayError } from '../../../functions/errors.ts';
 import { inGroups } from '../../../functions/rollout/plan.ts';
 import type { Rollout } from '../../../functions/rollout/record.ts';
+import { readSettings } from '../../../functions/settings.ts';
 import { sqliteStore } from '../../../functions/store/sqlite.ts';
 import type { Store } from '../../../functions/store/store.ts';
 import type { Progress, Target } from '../../../functions/targets/target.ts';
@@ -50,7 +51,14 @@ function dependencies(nowMs = START_MS + 20_000): Dependencies {
   });
   return {
     ...{ policy: unused, registry: unused, measure: unused, launch: unused, isAlive: unused, poke: unused },
-    ...{ loadBalancer: unused, preflightGke: unused, authorities: unused },
+    ...{
+      loadBalancer: unused,
+      preflightGke: unused,
+      authorities: unused,
+      sendCommand: unused,
+      secret: unused,
+    },
+    settings: readSettings({ GOOGLE_CLOUD_PROJECT: 'acme' }),
     store: async () => counting,
     target,
     publish: async () => {},

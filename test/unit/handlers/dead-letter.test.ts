@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Dependencies } from '../../../functions/dependencies.ts';
 import type { RolloutEventMessage } from '../../../functions/google/events.ts';
 import { deadLetter } from '../../../functions/handlers/dead-letter.ts';
+import { readSettings } from '../../../functions/settings.ts';
 import { sqliteStore } from '../../../functions/store/sqlite.ts';
 import type { Store } from '../../../functions/store/store.ts';
 import { aService, aWorld, DIGEST, START_MS } from '../../worlds.ts';
@@ -46,6 +47,9 @@ function dependencies(change: Partial<Dependencies> = {}): Dependencies {
     publish: async message => {
       published.push(message);
     },
+    sendCommand: unexpected,
+    secret: unexpected,
+    settings: readSettings({ GOOGLE_CLOUD_PROJECT: 'acme' }),
     nowMs: () => nowMs,
     log: (_severity, message) => logged.push(message),
     ...change,

@@ -1,6 +1,7 @@
 import type { Dependencies } from '../../../functions/dependencies.ts';
 import type { RolloutEventMessage } from '../../../functions/google/events.ts';
 import type { Rollout, ServiceState } from '../../../functions/rollout/record.ts';
+import { readSettings } from '../../../functions/settings.ts';
 import { sqliteStore } from '../../../functions/store/sqlite.ts';
 import type { Store } from '../../../functions/store/store.ts';
 import { aService, START_MS } from '../../worlds.ts';
@@ -53,6 +54,9 @@ export function anOffice(change: Partial<Dependencies> = {}): Office {
       publish: async message => {
         published.push(message);
       },
+      sendCommand: unexpected('topic of commands'),
+      secret: unexpected('secret'),
+      settings: readSettings({ GOOGLE_CLOUD_PROJECT: 'acme' }),
       nowMs: () => office.nowMs,
       log: (_severity, message) => logged.push(message),
       ...change,

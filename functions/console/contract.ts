@@ -1,0 +1,160 @@
+import type { Link } from '../rollout/links.ts';
+import type { HistoryEntry, Phase, Rollout, ServiceState } from '../rollout/record.ts';
+
+/**
+ * What the page asks the console for, and what it gets. All of it is JSON below `api/`; errors are {@link Problem} with
+ * a status of 4xx or 5xx. Lists come 100 rows at a time: with `?after=NEXT` the page behind the one that said `next`.
+ */
+
+/** GET api/me */
+export interface Me {
+  /** Who the commands are given by: an e-mail address. */
+  readonly actor: string;
+  /** To be sent back in the header `x-slipway-token` of every POST. */
+  readonly token: string;
+  readonly project: string;
+}
+
+/** GET api/services?after=NAME&search=TEXT: services by name, those of the policy and those on record. */
+export interface ServicePage {
+  readonly services: readonly ServiceRow[];
+  readonly next?: string;
+}
+
+export interface ServiceRow {
+  readonly name: string;
+  /** The rollout in flight, or else the one that waits, or else what serves; undefined before the first one. */
+  readonly rollout?: RolloutRow;
+  readonly frozen?: NonNullable<ServiceState['frozen']>;
+  /** Targets whose region is out of the load balancer. */
+  readonly drained: readonly string[];
+  /** How many digests are in quarantine. */
+  readonly quarantined: number;
+  /** Incidents of its SLOs that are open. */
+  readonly openIncidents: number;
+}
+
+/** GET api/rollouts?service=NAME&after=ID: newest first; of all services without `service`. */
+export interface RolloutPage {
+  readonly rollouts: readonly RolloutRow[];
+  readonly next?: string;
+}
+
+export interface RolloutRow {
+  readonly id: string;
+  readonly service: string;
+  readonly tag: string;
+  readonly digest: string;
+  readonly phase: Phase;
+  readonly message: string;
+  readonly createdMs: number;
+  readonly updatedMs: number;
+  /** Target → the canary's share in percent, of targets that have been touched. */
+  readonly weights: Readonly<Record<string, number>>;
+}
+
+/** GET api/rollouts/ID */
+export interface RolloutView {
+  readonly rollout: ShownRollout;
+  readonly service: Pick<ServiceState, 'name' | 'frozen' | 'drained' | 'incidents'> & {
+    /** Why no push starts this digest. */
+    readonly quarantine?: ServiceState['quarantine'][string];
+    readonly active?: string;
+    readonly waiting?: string;
+    readonly healthy?: string;
+  };
+  readonly buttons: readonly Button[];
+  readonly links: readonly Link[];
+  /** The console's clock: ages are counted from it. */
+  readonly nowMs: number;
+}
+
+/** What a browser need not know is left out: callbacks, executions' claims, what the judge keeps. */
+export type ShownRollout = Omit<Rollout, 'callback' | 'launch' | 'evidence' | 'deaths'>;
+
+/** A command that makes sense now, or why it does not. */
+export interface Button {
+  readonly command:
+    | 'promote'
+    | 'promote full'
+    | 'pause'
+    | 'resume'
+    | 'abort'
+    | 'undo'
+    | 'retry'
+    | 'freeze'
+    | 'unfreeze'
+    | 'drain'
+    | 'undrain';
+  /** Of drain and undrain. */
+  readonly target?: string;
+  /** Of promote: the gate that it is for. */
+  readonly gate?: string;
+  /** Why it cannot be given now; undefined when it can. */
+  readonly refused?: string;
+}
+
+/**
+ * GET api/watch?rollout=ID, GET api/watch?services=A,B,…: server-sent events. `rollout` comes first with a whole view,
+ * and from then on, as `change`, with what is new of the history only; `services` comes with the rows that changed. A
+ * comment every 15 s keeps proxies from closing the line; after 4 minutes the console closes it, and the browser comes
+ * back by itself.
+ */
+export interface RolloutChange extends Omit<RolloutView, 'rollout'> {
+  readonly rollout: Omit<ShownRollout, 'history' | 'spec' | 'verification' | 'trend'> & {
+    /** Undefined where they have not changed since the last event. */
+    readonly spec?: Rollout['spec'];
+    readonly verification?: Rollout['verification'];
+  };
+  /** Entries with a sequence above what was sent before. */
+  readonly history: readonly HistoryEntry[];
+  /** Points later than what was sent before. */
+  readonly trend: Rollout['trend'];
+}
+
+/** GET api/rollouts/ID/signals?minutes=30: the four golden signals of canary and stable over all touched targets. */
+export interface Signals {
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  readonly periodMs: number;
+  readonly points: readonly SignalPoint[];
+  /** What could not be read, in words. */
+  readonly warnings: readonly string[];
+}
+
+export interface SignalPoint {
+  readonly endMs: number;
+  readonly canary: SideSignals;
+  readonly stable: SideSignals;
+}
+
+/** undefined: nothing is known about that period. */
+export interface SideSignals {
+  readonly requestsPerSecond?: number;
+  /** 0 to 1. */
+  readonly errorRatio?: number;
+  /** Of answers, 95th percentile. */
+  readonly latencyMs?: number;
+  /** Largest CPU utilisation over the targets, 0 to 1. */
+  readonly saturation?: number;
+}
+
+/** POST api/commands: 202 with {@link CommandSent}. The reason goes into the history. */
+export interface CommandRequest {
+  readonly command: Button['command'];
+  readonly service: string;
+  readonly rollout?: string;
+  readonly target?: string;
+  readonly gate?: string;
+  readonly reason?: string;
+}
+
+export interface CommandSent {
+  /** The command's id: what comes of it names it in the history, or in a refusal. */
+  readonly id: string;
+}
+
+export interface Problem {
+  /** What was wrong, what was expected, what to do. */
+  readonly message: string;
+}
