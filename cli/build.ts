@@ -6,14 +6,21 @@ import { build, type Plugin } from 'esbuild';
 const ROOT = path.join(import.meta.dirname, '..');
 
 /** Large, seldom needed, and installed beside the command line. */
-const NOT_BUNDLED = ['@google-cloud/*', '@kubernetes/*', 'google-auth-library'];
+const NOT_BUNDLED = ['@google-cloud/*', '@kubernetes/*', '@opentelemetry/*', 'google-auth-library'];
 
-/** Builds `slipway.js` and the chunks it loads when they are needed. Same sources, same bytes. */
+/** What is started by itself: the command line, and what the local cloud starts, where local/files.ts expects it. */
+const ENTRY_POINTS = {
+  slipway: 'cli/start.ts',
+  'local/functions/host': 'local/functions/host.ts',
+  'local/dataplane/lifeline': 'local/dataplane/lifeline.ts',
+};
+
+/** Builds `slipway.js`, what it starts, and the chunks they load when they are needed. Same sources, same bytes. */
 export async function buildCommandLine(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   await build({
     absWorkingDir: ROOT,
-    entryPoints: { slipway: 'cli/start.ts' },
+    entryPoints: ENTRY_POINTS,
     outdir: folder,
     chunkNames: 'chunks/[name]-[hash]',
     bundle: true,

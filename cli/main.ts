@@ -1,6 +1,12 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError } from 'commander';
 import { SlipwayError } from '../functions/errors.ts';
+import { addChecking } from './checking.ts';
+import { addCommanding } from './commanding.ts';
 import { type Answer, EXIT_CODES, printable, type Terminal } from './output.ts';
+import { example, type Finish } from './program.ts';
+import { addReading } from './reading.ts';
+import type { GlobalOptions } from './session.ts';
+import { addTools } from './tools.ts';
 
 /** Runs the command line and gives its exit code. Commands are loaded when they are called. */
 export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
@@ -9,7 +15,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     answer = given;
   });
   try {
-    await program.parseAsync([...argv], { from: 'user' });
+    await program.parseAsync(argv.map(plainLocal), { from: 'user' });
     return EXIT_CODES[answer].code;
   } catch (error) {
     if (error instanceof CommanderError) {
@@ -21,12 +27,26 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   }
 }
 
-type Finish = (answer: Answer) => void;
+/** In `slipway --local list` the command is no file. */
+function plainLocal(word: string, index: number, argv: readonly string[]): string {
+  if (word !== '--local') return word;
+  return /[/\\.]/.test(argv[index + 1] ?? '') ? word : '--local=1';
+}
 
-function commandLine(terminal: Terminal, finish: Finish): Command {
+/** All commands, with nothing run yet. */
+export function commandLine(given: Terminal, finish: Finish): Command {
+  /** As the options have it, once they are known. */
+  const terminal = { ...given };
   const program = new Command('slipway')
     .description('Rolls container images out to Cloud Run and GKE, step by step.')
-    .addHelpText('after', `\nExit codes:\n${exitCodes()}`)
+    .option('--project <id>', 'Google Cloud project that Slipway runs in (default: GOOGLE_CLOUD_PROJECT)')
+    .option(
+      '--local [file]',
+      'the local cloud that runs here: npm start; FILE is its .slipway/local.json (default: SLIPWAY_LOCAL)',
+    )
+    .option('--no-color', 'no colours, as with NO_COLOR')
+    .addHelpText('after', `${example('slipway get rollout hello --watch')}\n\nExit codes:\n${exitCodes()}`)
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({
       writeOut: terminal.out,
@@ -34,150 +54,54 @@ function commandLine(terminal: Terminal, finish: Finish): Command {
       getOutHelpWidth: () => terminal.columns ?? 100,
       getOutHasColors: () => terminal.hasColour,
     })
-    .showHelpAfterError('(--help tells more)');
-  addVerify(program, terminal, finish);
-  addLint(program, terminal, finish);
-  addPlan(program, terminal, finish);
+    .showHelpAfterError('(--help tells more)')
+    .hook('preAction', async (_, command) => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      if (!options.color) terminal.hasColour = false;
+      if (NEEDS_NO_CLOUD.has(command.name())) return;
+      const { environmentFor } = await import('./session.ts');
+      terminal.env = await environmentFor(given.env, options, process.cwd());
+    });
+  program.commandsGroup('What is going on:');
+  addReading(program, terminal, finish);
+  program.commandsGroup('What a person decides:');
+  addCommanding(program, terminal, finish);
+  program.commandsGroup('Before anything is rolled out:');
+  addChecking(program, terminal, finish);
+  program.commandsGroup('Tools:');
+  addTools(program, terminal, finish);
+  addCompletion(program, terminal, finish);
   return program;
 }
+
+function addCompletion(program: Command, terminal: Terminal, finish: Finish): void {
+  program
+    .command('completion')
+    .summary('print a script that completes commands in a shell')
+    .description(
+      "Prints a script that completes commands, options and services; for a shell's start-up file.",
+    )
+    .addArgument(new Argument('<shell>', 'whose script').choices(SHELLS).argParser(shellOrNames))
+    .addHelpText('after', example('eval "$(slipway completion bash)"'))
+    .action(async what => {
+      const { completion } = await import('./commands/completion.ts');
+      finish(await completion(what, program, terminal));
+    });
+}
+
+const SHELLS = ['bash', 'zsh', 'fish'];
+
+/** The script itself asks for `names`. */
+function shellOrNames(text: string): string {
+  if (SHELLS.includes(text) || text === 'names') return text;
+  throw new InvalidArgumentError(`Expected one of ${SHELLS.join(', ')}.`);
+}
+
+/** One that starts it, and one that runs in a shell's start-up file, work where none runs. */
+const NEEDS_NO_CLOUD: ReadonlySet<string> = new Set(['local', 'completion']);
 
 function exitCodes(): string {
   return Object.values(EXIT_CODES)
     .map(({ code, meaning }) => `  ${code}  ${meaning}`)
     .join('\n');
-}
-
-function addVerify(program: Command, terminal: Terminal, finish: Finish): void {
-  program
-    .command('verify')
-    .summary('check that an image can run on every platform')
-    .description('Checks that an image can run on every platform it has to run on.')
-    .argument('<image>', 'HOST/REPOSITORY[:TAG][@DIGEST]; without a host it is Docker Hub')
-    .option(
-      '--platform <platform>',
-      'required platform, repeated or separated by commas (default: linux/amd64,linux/arm64)',
-      listed,
-    )
-    .option('--binaries', 'read what the container would execute')
-    .addOption(
-      new Option('--twins <rule>', 'what becomes of platforms that are not one build').choices([
-        'report',
-        'strict',
-      ]),
-    )
-    .option('--policy <file>', 'take the rules of a service in this policy')
-    .option('--service <name>', 'the service (default: the one of this image)')
-    .addOption(insecureOption())
-    .addOption(timeoutOption())
-    .option('--json', 'the verdict as JSON')
-    .addHelpText('after', example('slipway verify --binaries us-docker.pkg.dev/acme/apps/hello:v1.2.0'))
-    .action(async (image, { timeout, ...options }) => {
-      const { verify } = await loading(() => import('./commands/verify.ts'));
-      finish(await verify(image, { ...options, timeoutMs: timeout * 1000 }, terminal));
-    });
-}
-
-function addLint(program: Command, terminal: Terminal, finish: Finish): void {
-  program
-    .command('lint')
-    .summary('check policies and workflows')
-    .description(
-      'Tells every problem of policies and workflows, and what can be seen at each step of a rollout.',
-    )
-    .argument('[files...]', 'default: SLIPWAY_POLICY or rollouts.yaml, and workflows/*.yaml')
-    .addOption(rateOption())
-    .addOption(stableErrorsOption())
-    .option('--strict', 'warnings count as problems')
-    .addOption(outputOption())
-    .addHelpText('after', example('slipway lint --rps 200 rollouts.yaml'))
-    .action(async (files, options) => {
-      const { lint } = await loading(() => import('./commands/lint.ts'));
-      finish(await lint(files, { ...options, ...trafficIn(options) }, terminal));
-    });
-}
-
-function addPlan(program: Command, terminal: Terminal, finish: Finish): void {
-  program
-    .command('plan')
-    .summary('tell what a push would do now')
-    .description('Tells what a push of an image would do now, and changes nothing.')
-    .argument('[image]', 'HOST/REPOSITORY:TAG; without it the plan of each service')
-    .option('--policy <file>', 'the policy (default: SLIPWAY_POLICY or rollouts.yaml)')
-    .option('--service <name>', 'this service alone')
-    .addOption(rateOption())
-    .addOption(stableErrorsOption())
-    .option('--no-verify', 'do not look at the image')
-    .addOption(insecureOption())
-    .addOption(timeoutOption())
-    .addOption(outputOption())
-    .addHelpText('after', example('slipway plan --rps 200 us-docker.pkg.dev/acme/apps/hello:v1.2.0'))
-    .action(async (image, { timeout, ...options }) => {
-      const { plan } = await loading(() => import('./commands/plan.ts'));
-      finish(await plan(image, { ...options, ...trafficIn(options), timeoutMs: timeout * 1000 }, terminal));
-    });
-}
-
-async function loading<T>(command: () => Promise<T>): Promise<T> {
-  await import('./jitless.ts');
-  return command();
-}
-
-function example(line: string): string {
-  return `\nExample:\n  ${line}`;
-}
-
-function rateOption(): Option {
-  return new Option('--rps <number>', 'requests per second to each service').argParser(positive);
-}
-
-function stableErrorsOption(): Option {
-  return new Option('--stable-errors <percent>', 'share of bad answers without any canary').argParser(
-    percentage,
-  );
-}
-
-function trafficIn({ rps, stableErrors }: { rps?: number; stableErrors?: number }) {
-  return {
-    requestsPerSecond: rps,
-    stableErrorRatio: stableErrors === undefined ? undefined : stableErrors / 100,
-  };
-}
-
-function insecureOption(): Option {
-  return new Option('--insecure', 'the registry speaks plain HTTP');
-}
-
-function timeoutOption(): Option {
-  return new Option('--timeout <duration>', 'for reading the image: 90s, 10m')
-    .default(120, '2m')
-    .argParser(durationSeconds);
-}
-
-function outputOption(): Option {
-  return new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text');
-}
-
-function listed(value: string, before: readonly string[] = []): string[] {
-  return [...before, value];
-}
-
-function positive(text: string): number {
-  const number = Number(text);
-  if (text.trim() !== '' && Number.isFinite(number) && number > 0) return number;
-  throw new InvalidArgumentError('Expected a number above 0.');
-}
-
-function percentage(text: string): number {
-  const number = Number(text.replace(/\s*%$/, ''));
-  if (text.trim() !== '' && number >= 0 && number <= 100) return number;
-  throw new InvalidArgumentError('Expected a percentage from 0 to 100.');
-}
-
-const UNIT_SECONDS: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600 };
-
-function durationSeconds(text: string): number {
-  const [, amount, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? [];
-  const seconds = Number(amount) * (UNIT_SECONDS[unit] ?? 1);
-  if (seconds > 0 && seconds <= 86_400) return seconds;
-  throw new InvalidArgumentError('Expected a duration such as 90s or 10m, at most 24h.');
 }

@@ -1,13 +1,21 @@
 import { styleText } from 'node:util';
+import { cut, pad, widthOf } from './width.ts';
 
 /**
  * What the command line ends with, the same for every command; a script may rely on it.
- * `no` is an answer: the image is refused, the policy has problems, nothing would start.
+ * `no` is an answer: the image is refused, the policy has problems, nothing would start, the rollout failed.
  */
 export const EXIT_CODES = {
-  yes: { code: 0, meaning: 'accepted, without problems, would roll out' },
-  no: { code: 1, meaning: 'rejected, with problems, would not roll out' },
-  unknown: { code: 2, meaning: 'could not tell: usage, network, credentials, a file that cannot be read' },
+  yes: { code: 0, meaning: 'accepted, without problems, would roll out; Healthy; the command took effect' },
+  no: {
+    code: 1,
+    meaning: 'rejected, with problems, would not roll out; ended other than Healthy; the command was refused',
+  },
+  unknown: {
+    code: 2,
+    meaning: 'could not tell: usage, network, credentials, a file that cannot be read, not over in time',
+  },
+  interrupted: { code: 130, meaning: 'ended by Ctrl-C' },
 } as const;
 
 export type Answer = keyof typeof EXIT_CODES;
@@ -24,9 +32,22 @@ export interface Terminal {
   readonly hasColour: boolean;
   /** Whether a line on `err` can be drawn again. */
   readonly canRedraw: boolean;
+  /** What `out` is drawn on; undefined where nobody looks, or nothing can be drawn again. */
+  readonly screen?: Screen | undefined;
+  /** Calls the listener at Ctrl-C, until what is returned is called; without it Ctrl-C ends the process. */
+  readonly onInterrupt?: ((listener: () => void) => () => void) | undefined;
 }
 
-export function terminalOf({ env, stdout, stderr }: NodeJS.Process): Terminal {
+export interface Screen {
+  /** As they are now. */
+  readonly columns: number;
+  readonly rows: number;
+  /** Until what is returned is called. */
+  readonly onResize: (listener: () => void) => () => void;
+}
+
+export function terminalOf(process: NodeJS.Process): Terminal {
+  const { env, stdout, stderr } = process;
   return {
     env,
     out: text => void stdout.write(text),
@@ -34,6 +55,29 @@ export function terminalOf({ env, stdout, stderr }: NodeJS.Process): Terminal {
     columns: stdout.isTTY ? stdout.columns : undefined,
     hasColour: stdout.isTTY && !env['NO_COLOR'] && env['TERM'] !== 'dumb',
     canRedraw: stderr.isTTY && env['TERM'] !== 'dumb',
+    screen: stdout.isTTY && env['TERM'] !== 'dumb' ? screenOf(stdout) : undefined,
+    onInterrupt(listener) {
+      const signals = ['SIGINT', 'SIGTERM'] as const;
+      for (const signal of signals) process.on(signal, listener);
+      return () => {
+        for (const signal of signals) process.off(signal, listener);
+      };
+    },
+  };
+}
+
+export function screenOf(stream: NodeJS.WriteStream): Screen {
+  return {
+    get columns() {
+      return stream.columns || 80;
+    },
+    get rows() {
+      return stream.rows || 24;
+    },
+    onResize(listener) {
+      stream.on('resize', listener);
+      return () => void stream.off('resize', listener);
+    },
   };
 }
 
@@ -73,18 +117,42 @@ export function bytes(count: number): string {
 export function table(rows: readonly (readonly string[])[]): string[] {
   const count = Math.max(0, ...rows.map(row => row.length));
   const widths = Array.from({ length: count }, (_, column) =>
-    Math.max(...rows.map(row => (row[column] ?? '').length)),
+    Math.max(...rows.map(row => widthOf(row[column] ?? ''))),
   );
   return rows.map(row =>
     row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .map((cell, column) => pad(cell, widths[column] ?? 0))
       .join('  ')
       .trimEnd(),
   );
 }
 
-export function json(value: unknown): string {
-  return `${JSON.stringify(value, undefined, 2)}\n`;
+const WIDEST_CELL = 48;
+
+/**
+ * A table of what comes from outside: all of it printable, every column but the last of at most 48, and lines no wider
+ * than the terminal, where there is one.
+ */
+export function safeTable(rows: readonly (readonly string[])[], columns: number | undefined): string[] {
+  const safe = rows.map(row =>
+    row.map((cell, column) =>
+      column === row.length - 1 ? printable(cell) : cut(printable(cell), WIDEST_CELL),
+    ),
+  );
+  return table(safe).map(line => (columns === undefined ? line : cut(line, columns)));
+}
+
+/** Control characters and what turns writing round are escaped: the text may end on a terminal. */
+export function json(value: unknown, indent: number | undefined = 2): string {
+  return `${escaped(JSON.stringify(value, undefined, indent))}\n`;
+}
+
+/** Of text in which such characters are inside double quotes only. */
+export function escaped(text: string): string {
+  return text.replace(
+    /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
+    character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 export function lines(text: readonly string[]): string {

@@ -3,7 +3,9 @@ import { SlipwayError } from '../functions/errors.ts';
 import { rolloutId } from '../functions/rollout/admission.ts';
 import { newServiceState } from '../functions/rollout/record.ts';
 import type { Store } from '../functions/store/store.ts';
+import { printable, type Terminal } from './output.ts';
 import type { OnRecord } from './plan.ts';
+import { withProgress } from './progress.ts';
 
 /**
  * The store that SLIPWAY_STORE names; undefined when it names none.
@@ -13,13 +15,70 @@ import type { OnRecord } from './plan.ts';
 export async function configuredStore(env: NodeJS.ProcessEnv): Promise<Store | undefined> {
   const setting = env['SLIPWAY_STORE'];
   if (!setting) return undefined;
-  if (setting.startsWith('sqlite:')) {
-    await checkFile(setting.slice('sqlite:'.length));
-    checkNode();
+  return setting.startsWith('sqlite:') ? openSqlite(setting) : openGoogle(env);
+}
+
+/**
+ * Runs work on the store of a command that cannot do without: SLIPWAY_STORE, or else the project's Firestore.
+ *
+ * @throws SlipwayError that says what to set, or what to do about what Google Cloud answers
+ */
+export async function withStore<T>(terminal: Terminal, work: (store: Store) => Promise<T>): Promise<T> {
+  const { env } = terminal;
+  const project = env['GOOGLE_CLOUD_PROJECT'];
+  const setting = env['SLIPWAY_STORE'] || (project ? 'firestore' : undefined);
+  if (setting === undefined || (!setting.startsWith('sqlite:') && !project)) {
+    const message =
+      'Which Slipway? --project ID (or GOOGLE_CLOUD_PROJECT) names its Google Cloud project, --local takes the local cloud that runs here.';
+    throw new SlipwayError(message, { code: 'InvalidArgument', operation: 'open the store' });
   }
+  if (setting.startsWith('sqlite:')) return working(await openSqlite(setting), work);
+  try {
+    const opening = () => openGoogle({ ...env, SLIPWAY_STORE: setting });
+    const store = await withProgress(terminal, () => 'logging in to Google Cloud', opening);
+    return await working(store, work);
+  } catch (error) {
+    const { advised } = await import('./google-access.ts');
+    throw advised(error, { project: project ?? '', role: 'roles/datastore.viewer', what: setting });
+  }
+}
+
+/** The same for what is read once, with progress. */
+export function readStore<T>(
+  terminal: Terminal,
+  what: string,
+  read: (store: Store) => Promise<T>,
+): Promise<T> {
+  return withStore(terminal, store =>
+    withProgress(
+      terminal,
+      () => printable(`reading ${what}`),
+      () => read(store),
+    ),
+  );
+}
+
+async function working<T>(store: Store, work: (store: Store) => Promise<T>): Promise<T> {
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** Without any of Google's clients it opens in a third of the time. */
+async function openSqlite(setting: string): Promise<Store> {
+  const file = setting.slice('sqlite:'.length);
+  await checkFile(file);
+  checkNode();
+  return (await import('../functions/store/sqlite.ts')).sqliteStore(file);
+}
+
+async function openGoogle(env: NodeJS.ProcessEnv): Promise<Store> {
+  const { checkCredentials } = await import('./google-access.ts');
+  await checkCredentials(env);
   const { dependenciesFrom } = await import('../functions/dependencies.ts');
-  const isSqlite = setting.startsWith('sqlite:');
-  return dependenciesFrom(isSqlite ? { GOOGLE_CLOUD_PROJECT: '', ...env } : env).store();
+  return dependenciesFrom(env).store();
 }
 
 /** What the store has about a service, and about a push to it. */

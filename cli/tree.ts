@@ -1,6 +1,7 @@
 import { isFirst } from '../functions/rollout/plan.ts';
 import type { Phase, Rollout, TargetState, TargetStatus } from '../functions/rollout/record.ts';
-import { printable } from './output.ts';
+import { type Colour, type Painter, printable } from './output.ts';
+import { cut, pad, widthOf } from './width.ts';
 
 export { printable } from './output.ts';
 
@@ -32,16 +33,66 @@ const STATUS_MARK: Readonly<Record<TargetStatus, Mark>> = {
   Failed: '✖',
 };
 
+const MARK_COLOUR: Readonly<Record<Mark, Colour>> = {
+  '✔': 'green',
+  '✖': 'red',
+  '◌': 'bold',
+  '॥': 'yellow',
+  '⚠': 'yellow',
+  '◷': 'dim',
+};
+
+/** `✔ Healthy` */
+export function marked(phase: Phase, paint: Painter = plain): string {
+  return paint(MARK_COLOUR[PHASE_MARK[phase]], `${PHASE_MARK[phase]} ${phase}`);
+}
+
 const HEADER = ['NAME', 'KIND', 'STATUS', 'WEIGHT', 'ARCH', 'AGE', 'INFO'];
 
-/** A rollout as a tree: rollout, waves, targets; one line each, the header first. INFO is cut to `width` columns. */
-export function drawTree(rollout: Rollout, nowMs: number, width = 120): string[] {
-  const rows = [HEADER, rolloutRow(rollout, nowMs), ...waveRows(rollout, nowMs)];
-  const widths = HEADER.map((_, column) => Math.max(...rows.map(row => (row[column] ?? '').length)));
+/** No name is wider than this. */
+const WIDEST_CELL = 60;
+const STATUS = HEADER.indexOf('STATUS');
+
+/**
+ * A rollout as a tree: rollout, waves, targets; one line each, the header first. No line takes more than `width` columns,
+ * which cuts INFO first.
+ */
+export function drawTree(rollout: Rollout, nowMs: number, width = 120, paint: Painter = plain): string[] {
+  const rows = [HEADER, rolloutRow(rollout, nowMs), ...waveRows(rollout, nowMs)].map(row =>
+    row.map((cell, column) =>
+      column < row.length - 1 ? cut(printable(cell), WIDEST_CELL) : printable(cell),
+    ),
+  );
+  const widths = HEADER.map((_, column) => Math.max(...rows.map(row => widthOf(row[column] ?? ''))));
   return rows.map(row => {
-    const cells = row.slice(0, -1).map((cell, column) => cell.padEnd(widths[column] ?? 0));
-    return `${cells.join('  ')}  ${printable(row.at(-1) ?? '')}`.slice(0, width).trimEnd();
+    const cells = row.slice(0, -1).map((cell, column) => pad(cell, widths[column] ?? 0));
+    const line = cut(`${cells.join('  ')}  ${row.at(-1) ?? ''}`.trimEnd(), width);
+    return painted(line, row[STATUS] ?? '', paint);
   });
+}
+
+function painted(line: string, status: string, paint: Painter): string {
+  const colour = Object.entries(MARK_COLOUR).find(([mark]) => status.startsWith(`${mark} `))?.[1];
+  return colour ? line.replace(status, () => paint(colour, status)) : line;
+}
+
+function plain(_colour: Colour, text: string): string {
+  return text;
+}
+
+/** As many lines of a tree as there is room for: its head, and the waves from the one in hand. */
+export function fitTree(lines: readonly string[], { position, spec }: Rollout, rows: number): string[] {
+  if (lines.length <= rows) return [...lines];
+  const { waves } = spec.strategy;
+  const [header = '', first = '', ...rest] = lines;
+  const before = waves.slice(0, position.wave).reduce((sum, members) => sum + members.length + 1, 0);
+  const room = Math.max(1, rows - 3);
+  const from = Math.max(0, Math.min(before, rest.length - room));
+  const left = rest.length - room;
+  return [header, first, ...rest.slice(from, from + room), `… ${left} more lines`].slice(
+    0,
+    Math.max(2, rows),
+  );
 }
 
 function rolloutRow(rollout: Rollout, nowMs: number): string[] {

@@ -9,6 +9,7 @@ import type { Authorities } from './image/authorities.ts';
 import type { Registry } from './image/registry.ts';
 import type { BlockOptions, Reading } from './metrics/blocks.ts';
 import type { MetricTarget, Window } from './metrics/reading.ts';
+import type { SignalReading } from './metrics/signals.ts';
 import { type Policy, parsePolicy, type TargetSpec } from './rollout/policy.ts';
 import { printProblem } from './rollout/policy-problems.ts';
 import type { PreflightProblem } from './rollout/preflight.ts';
@@ -19,6 +20,8 @@ import type { ClusterAccess } from './targets/gke-cluster.ts';
 import type { GkeSpec } from './targets/gke-state.ts';
 import type { LoadBalancer, LoadBalancerSpec } from './targets/load-balancer.ts';
 import type { Target } from './targets/target.ts';
+import { jsonLog, type Log } from './telemetry/log.ts';
+import { tracedStore } from './telemetry/traced-store.ts';
 
 /** All that the handlers reach the world with. */
 export interface Dependencies {
@@ -36,8 +39,10 @@ export interface Dependencies {
     window: Window,
     options: BlockOptions,
   ) => Promise<Reading>;
-  /** Starts an execution and returns its name. */
-  readonly launch: (workflow: WorkflowKind, rollout: string) => Promise<string>;
+  /** The golden signals of the last minutes. */
+  readonly signals: (targets: readonly MetricTarget[], minutes: number) => Promise<SignalReading>;
+  /** Starts an execution and returns its name; `traceparent` is of the rollout's trace. */
+  readonly launch: (workflow: WorkflowKind, rollout: string, traceparent?: string) => Promise<string>;
   /** By the execution's full name, or by its id alone. */
   readonly isAlive: (workflow: WorkflowKind, execution: string) => Promise<boolean>;
   readonly poke: (callback: string) => Promise<void>;
@@ -51,21 +56,15 @@ export interface Dependencies {
   readonly log: Log;
 }
 
-/** One JSON line per decision, in Cloud Logging's fields. */
-export type Log = (
-  severity: 'INFO' | 'WARNING' | 'ERROR',
-  message: string,
-  fields?: Readonly<Record<string, unknown>>,
-) => void;
-
 /** Builds everything from the environment; each part on first use. */
 export function dependenciesFrom(env: NodeJS.ProcessEnv): Dependencies {
   const settings = readSettings(env);
   const endpoints = readEndpoints(env);
   const clients = googleClients(endpoints);
   const parent = (workflow: WorkflowKind) => workflowName(settings, workflow);
+  const nowMs = () => Date.now();
   return {
-    store: once(() => openStore(settings, clients)),
+    store: once(async () => tracedStore(await openStore(settings, clients))),
     policy: policyReader(settings.policyFile),
     registry: once(async () => {
       const { registryClient } = await import('./image/registry.ts');
@@ -94,8 +93,12 @@ export function dependenciesFrom(env: NodeJS.ProcessEnv): Dependencies {
       const { readBlocks } = await import('./metrics/blocks.ts');
       return readBlocks(clients, targets, window, options);
     },
-    launch: async (workflow, rollout) =>
-      createExecution(await clients.executions(), parent(workflow), rollout),
+    async signals(targets, minutes) {
+      const { readSignals } = await import('./metrics/signals.ts');
+      return readSignals(clients, targets, minutes, nowMs());
+    },
+    launch: async (workflow, rollout, traceparent) =>
+      createExecution(await clients.executions(), parent(workflow), rollout, traceparent),
     async isAlive(workflow, execution) {
       const name = execution.includes('/') ? execution : `${parent(workflow)}/executions/${execution}`;
       return isExecutionActive(await clients.executions(), name);
@@ -107,8 +110,8 @@ export function dependenciesFrom(env: NodeJS.ProcessEnv): Dependencies {
       publishCommand(await clients.pubsub(settings.project), topic, command),
     secret: name => readSecret(settings.secretsFolder, name),
     settings,
-    nowMs: () => Date.now(),
-    log: (severity, message, fields) => console.log(JSON.stringify({ severity, message, ...fields })),
+    nowMs,
+    log: jsonLog({ project: settings.project, nowMs, write: line => console.log(line) }),
   };
 }
 
@@ -153,7 +156,10 @@ function clusterAccess({ clusters, accessToken }: GoogleClients): ClusterAccess 
 async function readSecret(folder: string, name: string): Promise<string> {
   const operation = `read the secret ${name}`;
   try {
-    return (await readFile(path.join(folder, name), 'utf8')).trim();
+    const place = path.join(folder, name);
+    // Cloud Run mounts a secret as a folder of its own.
+    const file = (await stat(place)).isDirectory() ? path.join(place, 'value') : place;
+    return (await readFile(file, 'utf8')).trim();
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new SlipwayError(`${operation}: ${why}; SLIPWAY_SECRETS says which folder it is in`, {

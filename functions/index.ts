@@ -8,8 +8,11 @@ import { imagePush } from './handlers/image-push.ts';
 import { notify } from './handlers/notify.ts';
 import { sloAlert } from './handlers/slo-alert.ts';
 import { sweep } from './handlers/sweep.ts';
+import { activityEntry, received, requestEntry } from './telemetry/entries.ts';
+import { entered, telemetryFrom, watched } from './telemetry/telemetry.ts';
 
 const deps = dependenciesFrom(process.env);
+const telemetry = telemetryFrom(process.env, deps);
 
 onMessage('imagePush', imagePush);
 onMessage('command', command);
@@ -17,10 +20,17 @@ onMessage('sloAlert', sloAlert);
 onMessage('deadLetter', deadLetter);
 onMessage('notify', notify);
 
-http('activity', (request, response) => activity(deps, request, response));
-http('console', (request, response) => console(deps, request, response));
-http('sweep', async (_request, response) => {
-  await sweep(deps);
+http('activity', async (request, response) => {
+  const { status, body } = await entered(telemetry, activityEntry(request), () =>
+    activity(deps, request.body),
+  );
+  response.status(status).json(body);
+});
+http('console', (request, response) =>
+  watched(requestEntry('console', request), () => console(deps, request, response)),
+);
+http('sweep', async (request, response) => {
+  await entered(telemetry, requestEntry('sweep', request), () => sweep(deps));
   response.status(204).end();
 });
 
@@ -29,5 +39,7 @@ function onMessage(
   name: string,
   handle: (deps: Dependencies, event: CloudEvent<unknown>) => Promise<void>,
 ): void {
-  cloudEvent(name, (event: CloudEvent<unknown>) => handle(deps, event));
+  cloudEvent(name, (event: CloudEvent<unknown>) =>
+    received(telemetry, name, event, () => handle(deps, event)),
+  );
 }

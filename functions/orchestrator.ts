@@ -12,6 +12,11 @@ import {
 } from './rollout/record.ts';
 import { transition } from './rollout/state.ts';
 import { type Action, claimLaunch, stay, type Transition, type World } from './rollout/world.ts';
+import { decisionFields } from './telemetry/decisions.ts';
+import { outcomeOf } from './telemetry/outcome.ts';
+import { contextOf, traceChange } from './telemetry/rollout-trace.ts';
+import { inSpan } from './telemetry/scope.ts';
+import { formatTraceparent } from './telemetry/trace-context.ts';
 
 /**
  * Changes one record: reads it, lets `change` decide, stores what it decided, and carries out what follows. The world
@@ -36,7 +41,7 @@ export async function apply(
   });
   const announced = announce(deps, before, world.rollout);
   try {
-    for (const action of actions) await carryOut(deps, action);
+    for (const action of actions) await carryOut(deps, world.rollout, action);
     if (workflow) await launch(deps, world.rollout, workflow);
   } finally {
     await announced;
@@ -64,13 +69,13 @@ function unknownRollout(id: string): SlipwayError {
   return new SlipwayError(`${operation}: there is no such rollout`, { code: 'NotFound', operation });
 }
 
-async function carryOut(deps: Dependencies, action: Action): Promise<void> {
+async function carryOut(deps: Dependencies, { id }: Rollout, action: Action): Promise<void> {
   switch (action.do) {
     case 'ensure':
       await ensureExecution(deps, action.rollout);
       return;
     case 'poke':
-      await pokeQuietly(deps, action.callback);
+      await pokeQuietly(deps, id, action.callback);
       return;
   }
 }
@@ -79,11 +84,18 @@ async function carryOut(deps: Dependencies, action: Action): Promise<void> {
  * Starts the execution that was claimed. When the answer is lost, or the claim got old, two may come of it: the first to
  * begin owns the record and the other ends.
  */
-async function launch(deps: Dependencies, { id, epoch }: Rollout, kind: WorkflowKind): Promise<void> {
+async function launch(deps: Dependencies, rollout: Rollout, kind: WorkflowKind): Promise<void> {
+  const { id, service, epoch } = rollout;
+  const context = contextOf(rollout, kind);
+  const attributes = { 'slipway.rollout': id, 'slipway.service': service, 'slipway.epoch': epoch };
   let execution: string | undefined;
   try {
-    execution = await deps.launch(kind, id);
-    deps.log('INFO', `started ${kind} for ${id}`, { rollout: id, execution, epoch });
+    execution = await inSpan(
+      { name: `launch ${kind}`, kind: 'producer', attributes },
+      () => deps.launch(kind, id, context && formatTraceparent(context)),
+      context,
+    );
+    deps.log('INFO', `started ${kind} for ${id}`, { rollout: id, service, execution, epoch });
   } finally {
     // Without a name the claim is given back, so that the message's next delivery need not wait for its end.
     await recordLaunch(deps, id, epoch, execution && { kind, execution, sinceMs: deps.nowMs() });
@@ -105,11 +117,12 @@ async function recordLaunch(
 }
 
 /** A poke only saves time: the execution looks by itself when its interval is over. */
-async function pokeQuietly(deps: Dependencies, callback: string): Promise<void> {
+async function pokeQuietly(deps: Dependencies, rollout: string, callback: string): Promise<void> {
   try {
     await deps.poke(callback);
   } catch (error) {
-    deps.log('WARNING', `the poke did not arrive: ${error instanceof Error ? error.message : String(error)}`);
+    const why = error instanceof Error ? error.message : String(error);
+    deps.log('WARNING', `the poke did not arrive: ${why}`, { rollout });
   }
 }
 
@@ -134,7 +147,9 @@ export async function giveTurn(deps: Dependencies, name: string): Promise<void> 
     transaction.write('service', name, { ...service, active: service.waiting, waiting: undefined });
     return service.waiting;
   });
-  if (next !== undefined) await ensureExecution(deps, next);
+  if (next === undefined) return;
+  deps.log('INFO', `${next} gets its turn`, { rollout: next, service: name });
+  await ensureExecution(deps, next);
 }
 
 /** Publishes what is new in the record's history. Listeners are told; nothing depends on them. */
@@ -146,15 +161,32 @@ export async function announce(
   const known = before?.history.at(-1)?.sequence ?? 0;
   const entries = rollout.history.filter(entry => entry.sequence > known);
   for (const entry of entries) {
-    const fields = { rollout: rollout.id, reason: entry.reason, phase: rollout.phase, target: entry.target };
-    deps.log(SEVERITY[entry.reason] ?? 'INFO', entry.message, fields);
+    deps.log(SEVERITY[entry.reason] ?? 'INFO', entry.message, decisionFields(rollout, entry));
   }
+  traceChange(before, rollout);
+  tellOutcome(deps, before, rollout);
   await Promise.all(entries.map(entry => publishQuietly(deps, rolloutEvent(rollout, entry))));
+}
+
+/** The one line that the metrics are made of. */
+function tellOutcome(deps: Dependencies, before: Rollout | undefined, rollout: Rollout): void {
+  const metric = outcomeOf(before, rollout);
+  if (!metric) return;
+  const { id, service, tag, phase, attempt, epoch, cause } = rollout;
+  const fields = { rollout: id, service, phase, attempt, epoch, cause: cause?.kind, metric };
+  deps.log('INFO', `${service} ${tag} has ended ${phase}`, fields);
 }
 
 const SEVERITY: Readonly<Partial<Record<HistoryEntry['reason'], 'WARNING' | 'ERROR'>>> = {
   RollingBack: 'WARNING',
   RestoreFailed: 'ERROR',
+  RolloutRejected: 'WARNING',
+  AnalysisRunFailed: 'WARNING',
+  AnalysisRunError: 'WARNING',
+  AlertRecorded: 'WARNING',
+  MessageLost: 'ERROR',
+  RegionDrained: 'WARNING',
+  RegionKept: 'WARNING',
 };
 
 /** Nobody waits longer for listeners. */
@@ -169,6 +201,7 @@ export async function publishQuietly(deps: Dependencies, event: RolloutEventMess
     await Promise.race([deps.publish(event), late]);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    deps.log('ERROR', `event ${event.id} was not published: ${why}`);
+    const { service, rollout } = event.attributes;
+    deps.log('ERROR', `event ${event.id} was not published: ${why}`, { service, rollout });
   }
 }

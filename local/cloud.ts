@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { API_NAMES, endpointVariable } from '../functions/google/clients.ts';
 import { registryClient } from '../functions/image/registry.ts';
 import { BinaryAuthorization } from './binaryauthorization/core.ts';
@@ -17,13 +17,14 @@ import { startLoadBalancer } from './dataplane/load-balancer.ts';
 import { LocalDataPlane } from './dataplane/local-data-plane.ts';
 import { Faults } from './faults.ts';
 import { type Functions, startFunctions } from './functions/functions.ts';
+import { freePort } from './functions/ports.ts';
 import { type HttpHandler, type HttpServer, serve } from './http.ts';
 import { kubernetesApi } from './kubernetes/api.ts';
 import { Kubernetes } from './kubernetes/core.ts';
 import { type KubernetesServer, kubeconfigOf, serveKubernetes } from './kubernetes/server.ts';
 import { MonitoringCore } from './monitoring/core.ts';
 import { monitoringApi } from './monitoring/http.ts';
-import { CLUSTER, EXAMPLE_SERVICE, LOCATION, PROJECT, REGISTRY_HOST } from './names.ts';
+import { CLUSTER, EXAMPLE_SERVICE, LOCAL_USER, LOCATION, PROJECT, REGISTRY_HOST } from './names.ts';
 import { PubSubCore } from './pubsub/core.ts';
 import { pubsubApi } from './pubsub/http.ts';
 import { deliverByFetch } from './pubsub/push.ts';
@@ -62,6 +63,10 @@ export interface CloudOptions {
   readonly scan?: Scan;
   /** 5 unless told; 0 leaves the sweep to whoever calls it. */
   readonly sweepEverySeconds?: number;
+  /** More of the functions' environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** What `npm run build` wrote, to run the functions from it; they run from their sources unless told. */
+  readonly functionsFolder?: string;
 }
 
 export interface LocalCloud {
@@ -132,7 +137,7 @@ async function build(ground: Ground): Promise<LocalCloud> {
   const containerAnalysis = new ContainerAnalysis(ground);
   const binaryAuthorization = new BinaryAuthorization(ground);
   const registry = await startRegistry(ground, pubsub, containerAnalysis);
-  const dataPlane = options.dataPlane ?? startDataPlane(ground, registry.url);
+  const dataPlane = options.dataPlane ?? startDataPlane(ground, registry.url, monitoring);
   const onServed = (served: ServedRequest) => monitoring.record(served);
   const run = await startCloudRun(ground, dataPlane, onServed);
   const kubernetes = await startKubernetes(ground, dataPlane);
@@ -158,8 +163,9 @@ async function build(ground: Ground): Promise<LocalCloud> {
   });
   const fronts = await startFronts(ground, onServed, compute, run, kubernetes.core);
   const storeFile = join(options.directory, 'records.sqlite');
-  const env = environment(apis, registry.url, options.policyFile, storeFile);
-  const functions = await connectFunctions(ground, env, workflows, pubsub);
+  const consolePort = await freePort();
+  const env = environment(apis, registry.url, options.policyFile, storeFile, consolePort);
+  const functions = await connectFunctions(ground, env, consolePort, workflows, pubsub);
   return {
     env,
     urls: { ...urlsOf(apis), ...urlsOf(fronts), registry: registry.url, kubernetes: kubernetes.server.url },
@@ -240,7 +246,14 @@ async function startRegistry(
   return { core, url: server.url };
 }
 
-function startDataPlane({ options, clock, stack }: Ground, registryUrl: string): LocalDataPlane {
+/** The one cluster. */
+const HOME = { project: PROJECT, location: LOCATION, cluster: CLUSTER };
+
+function startDataPlane(
+  { options, clock, stack }: Ground,
+  registryUrl: string,
+  monitoring: MonitoringCore,
+): LocalDataPlane {
   const registry = registryClient({
     mirrors: { [REGISTRY_HOST]: registryUrl },
     accessToken: async () => undefined,
@@ -250,6 +263,11 @@ function startDataPlane({ options, clock, stack }: Ground, registryUrl: string):
     cacheDir: join(options.directory, 'images'),
     clock,
     project: PROJECT,
+    cpu: {
+      everyMs: options.metrics.sampleSeconds * 1000,
+      onCpu: ({ by }, share, atMs) =>
+        monitoring.recordCpu({ by: by.kind === 'cloudRun' ? by : { ...HOME, ...by }, share, atMs }),
+    },
   });
   stack.defer(() => dataPlane.stopAll());
   return dataPlane;
@@ -369,6 +387,7 @@ function environment(
   registryUrl: string,
   policyFile: string,
   storeFile: string,
+  consolePort: number,
 ): Record<string, string> {
   const endpoints = API_NAMES.map(api => [endpointVariable(api), apis[api].url]);
   return {
@@ -377,17 +396,25 @@ function environment(
     SLIPWAY_LOCATION: LOCATION,
     SLIPWAY_POLICY: policyFile,
     SLIPWAY_STORE: `sqlite:${storeFile}`,
+    SLIPWAY_SECRETS: join(dirname(storeFile), 'secrets'),
     SLIPWAY_REGISTRY_MIRRORS: `${REGISTRY_HOST}=${registryUrl}`,
+    SLIPWAY_CONSOLE_IDENTITY: `local:${LOCAL_USER}`,
+    SLIPWAY_CONSOLE_URL: `http://127.0.0.1:${consolePort}`,
   };
 }
 
 async function connectFunctions(
   { options, clock, stack }: Ground,
   env: Readonly<Record<string, string>>,
+  consolePort: number,
   workflows: WorkflowsCore,
   pubsub: PubSubCore,
 ): Promise<Functions> {
-  const functions = await startFunctions({ ...env, PATH: process.env['PATH'] ?? '', NODE_ENV: 'production' });
+  const functions = await startFunctions(
+    { ...env, ...options.env, PATH: process.env['PATH'] ?? '', NODE_ENV: 'production' },
+    { console: consolePort },
+    options.functionsFolder,
+  );
   stack.defer(() => functions.stop());
   await deployWorkflows(workflows, functions);
   createTopics(pubsub, functions);

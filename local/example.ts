@@ -1,6 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { LocalCloud } from './cloud.ts';
 import { createSlos, type ExampleSlo } from './example-slos.ts';
+import { PROJECT_FOLDER } from './files.ts';
 import { applyManifests } from './kubernetes/apply-manifests.ts';
 import { EXAMPLE_SERVICE, PROJECT } from './names.ts';
 
@@ -33,7 +35,7 @@ function attachRegions({ cores: { compute } }: LocalCloud): void {
 }
 
 async function manifests(): Promise<string[]> {
-  const folder = new URL('../k8s/base/', import.meta.url);
+  const folder = join(PROJECT_FOLDER, 'k8s', 'base');
   const files = (await readdir(folder)).filter(file => file.endsWith('.yaml')).sort();
-  return Promise.all(files.map(file => readFile(new URL(file, folder), 'utf8')));
+  return Promise.all(files.map(file => readFile(join(folder, file), 'utf8')));
 }

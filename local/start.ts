@@ -1,7 +1,6 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { sqliteStore } from '../functions/store/sqlite.ts';
 import { realClock, sleep } from './clock.ts';
@@ -9,39 +8,59 @@ import { type LocalCloud, startLocalCloud } from './cloud.ts';
 import { demoPolicy } from './demo/policy.ts';
 import { openView } from './demo/view.ts';
 import { setUpExample } from './example.ts';
+import { PROJECT_FOLDER } from './files.ts';
 import { EXAMPLE_SERVICE, PROJECT, REGISTRY_HOST } from './names.ts';
+import { checkNoneRuns, SESSION_FILE, writeSession } from './session.ts';
 
-const USAGE = `npm start -- [--policy FILE] [--directory DIR]
+const USAGE = `npm start -- [--policy FILE] [--directory DIR] [--session FILE]
 
 Runs the local cloud and Slipway's functions until Ctrl-C.
   --policy FILE    the policy; by default a copy of rollouts.yaml with pauses of seconds, to be edited while it runs
   --directory DIR  keep records, images and the policy there; by default in a folder that goes away
+  --session FILE   where the command line finds it; ${SESSION_FILE} by default
   --help           this text`;
 
-const ROOT = fileURLToPath(new URL('../', import.meta.url));
+export interface LocalOptions {
+  readonly policy?: string | undefined;
+  readonly directory?: string | undefined;
+  readonly session?: string | undefined;
+  /** How the command line is called here: `npx slipway` in a clone of the project. */
+  readonly slipway: string;
+  readonly say: (text: string) => void;
+}
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: { policy: { type: 'string' }, directory: { type: 'string' }, help: { type: 'boolean' } },
-  });
-  if (values.help) {
-    console.log(USAGE);
-    return;
-  }
+/**
+ * Runs the local cloud with the example service until this process is asked to end, and says what happens in it.
+ *
+ * @throws SlipwayError when another one runs here
+ */
+export async function runLocalCloud({ say, ...options }: LocalOptions): Promise<void> {
   const stopped = stopSignal();
-  const directory = values.directory ? resolve(values.directory) : await mkdtemp(join(tmpdir(), 'slipway-'));
-  const policyFile = values.policy ? resolve(values.policy) : await writePolicy(directory);
+  const sessionFile = resolve(options.session ?? SESSION_FILE);
+  await checkNoneRuns(sessionFile);
+  say('Starting the local cloud …');
+  const directory = options.directory
+    ? resolve(options.directory)
+    : await mkdtemp(join(tmpdir(), 'slipway-'));
+  await using stack = new AsyncDisposableStack();
+  if (!options.directory) stack.defer(() => rm(directory, { recursive: true, force: true }));
+  const policyFile = options.policy ? resolve(options.policy) : await writePolicy(directory);
   const metrics = { sampleSeconds: 1, lagSeconds: 0.5, evaluateSeconds: 0.5 };
-  const cloud = await startLocalCloud({ directory, policyFile, metrics });
-  try {
-    const latency = { thresholdMs: 500, target: 95 };
-    await setUpExample(cloud, { availability: 99.5, latency, windowSeconds: 8 });
-    console.log(describe(cloud, policyFile));
-    await follow(cloud, stopped);
-  } finally {
-    await cloud.close();
-    if (!values.directory) await rm(directory, { recursive: true, force: true });
-  }
+  const cloud = await startLocalCloud({ directory, policyFile, metrics, env: openTelemetryOf(process.env) });
+  stack.defer(() => cloud.close());
+  const latency = { thresholdMs: 500, target: 95 };
+  await setUpExample(cloud, { availability: 99.5, latency, windowSeconds: 8 });
+  stack.defer(await writeSession(sessionFile, cloud, policyFile));
+  const flag = options.session ? `--local=${relative('', sessionFile)}` : '--local';
+  say(describe(cloud, policyFile, { slipway: options.slipway, flag }));
+  await follow(cloud, stopped);
+}
+
+/** Where traces go is for whoever starts this to say. */
+function openTelemetryOf(env: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value = '']) => (name.startsWith('OTEL_') ? [[name, value]] : [])),
+  );
 }
 
 function stopSignal(): AbortSignal {
@@ -52,36 +71,52 @@ function stopSignal(): AbortSignal {
 
 async function writePolicy(directory: string): Promise<string> {
   const file = join(directory, 'rollouts.yaml');
-  await writeFile(file, demoPolicy(await readFile(join(ROOT, 'rollouts.yaml'), 'utf8'), { judge: true }));
+  const source = await readFile(join(PROJECT_FOLDER, 'rollouts.yaml'), 'utf8');
+  await writeFile(file, demoPolicy(source, { judge: true }));
   return file;
 }
 
-function describe({ urls, env, kubeconfigFile, functions }: LocalCloud, policyFile: string): string {
+interface Calls {
+  readonly slipway: string;
+  /** How the command line is told of this cloud. */
+  readonly flag: string;
+}
+
+function describe(
+  { urls, env, kubeconfigFile, functions }: LocalCloud,
+  policyFile: string,
+  { slipway, flag }: Calls,
+): string {
   const image = `${PROJECT}/apps/${EXAMPLE_SERVICE}`;
   const registry = new URL(urls.registry).host;
+  const local = `${slipway} ${flag}`;
+  const push = `${flag === '--local' ? slipway : local} local push`;
   return `
 Slipway's local cloud is up. Ctrl-C ends it, and everything it started.
 
-Where users go
-  load balancer        ${urls.loadBalancer}   (header x-local-client-location: us, eu or asia)
-  Gateway              ${urls.gateway}
+  console              ${functions.urls.console}   what is being rolled out, and the buttons that stop it
+  load balancer        ${urls.loadBalancer}   where users go; header x-local-client-location: us, eu or asia
+  Gateway              ${urls.gateway}   the same for the cluster
 
 Roll something out     the service is "${EXAMPLE_SERVICE}", the policy ${policyFile}
-  the sample service   npm run push -- --to ${registry}/${image}:v1.0.0 --version v1.0.0
-  a bad one            npm run push -- --to ${registry}/${image}:v1.1.0 --version v1.1.0 --env FAIL_RATIO=0.2
+  the sample service   ${push} --version v1.0.0
+  a bad one            ${push} --version v1.1.0 --env FAIL_RATIO=0.2
   an image of yours    skopeo copy --all --dest-tls-verify=false docker://YOUR/IMAGE:TAG docker://${registry}/${image}:v2.0.0
                        Its command must be "node FILE"; the registry stands for ${REGISTRY_HOST}.
 
-Open a gate, or abort
-  curl -X POST ${urls.pubsub}/v1/projects/${PROJECT}/topics/rollout-commands:publish -H content-type:application/json \\
-    -d "{\\"messages\\":[{\\"data\\":\\"$(printf '%s' '{"command":"promote","service":"${EXAMPLE_SERVICE}","actor":"me"}' | base64 | tr -d '\\n')\\"}]}"
+Watch and decide       in another terminal, in this folder
+  users                ${slipway} load ${urls.loadBalancer} --duration 10m
+  watch                ${local} get rollout ${EXAMPLE_SERVICE} -w
+  open a gate          ${local} promote ${EXAMPLE_SERVICE}
+  take it back         ${local} abort ${EXAMPLE_SERVICE}
 
 Look inside
+  ${local} workflows executions
   kubectl --kubeconfig ${kubeconfigFile} get pods
   the functions        ${Object.entries(functions.urls)
     .map(([name, url]) => `${name} ${url}`)
     .join('  ')}
-  for gcloud and the functions:
+  for gcloud:
 ${Object.entries(env)
   .map(([name, value]) => `    export ${name}=${value}`)
   .join('\n')}
@@ -100,9 +135,24 @@ async function follow({ storeFile }: LocalCloud, stopped: AbortSignal): Promise<
   await store.close();
 }
 
-try {
-  await main();
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      policy: { type: 'string' },
+      directory: { type: 'string' },
+      session: { type: 'string' },
+      help: { type: 'boolean' },
+    },
+  });
+  if (values.help) console.log(USAGE);
+  else await runLocalCloud({ ...values, slipway: 'npx slipway', say: console.log });
+}
+
+if (import.meta.main) {
+  try {
+    await main();
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
 }

@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Clock } from './clock.ts';
+import { PROJECT_FOLDER } from './files.ts';
 import type { FunctionName, Functions } from './functions/functions.ts';
 import { LOCATION, PROJECT } from './names.ts';
 import type { PubSubCore } from './pubsub/core.ts';
@@ -44,7 +46,7 @@ export function createTopics(pubsub: PubSubCore, functions: Functions): void {
 export async function deployWorkflows(workflows: WorkflowsCore, functions: Functions): Promise<void> {
   const parent = `projects/${PROJECT}/locations/${LOCATION}`;
   for (const id of ['rollout', 'rollback']) {
-    const source = await readFile(new URL(`../workflows/${id}.yaml`, import.meta.url), 'utf8');
+    const source = await readFile(join(PROJECT_FOLDER, 'workflows', `${id}.yaml`), 'utf8');
     workflows.deploy(parent, id, source, { ACTIVITY_URL: functions.urls.activity });
   }
 }

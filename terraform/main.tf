@@ -23,6 +23,7 @@ module "platform" {
     var.cluster == null ? [] : ["container.googleapis.com"],
     var.binary_authorization || length(var.attestors) > 0 ? ["binaryauthorization.googleapis.com"] : [],
     var.reads_analysis ? ["containeranalysis.googleapis.com"] : [],
+    var.traces ? ["cloudtrace.googleapis.com", "telemetry.googleapis.com"] : [],
     anytrue([for service in values(var.services) : service.dns_zone != null]) ? ["dns.googleapis.com"] : [],
   )
 }
@@ -38,10 +39,14 @@ module "orchestrator" {
   database             = module.platform.database
   events_topic         = module.platform.topics["rollout-events"]
   push_service_account = module.platform.push_service_account
+  command_topics       = { for name in setunion(["rollout-commands"], var.command_topics) : name => module.platform.topics[name] }
+  console              = var.console == null ? null : { identity = module.console[0].identity, url = module.console[0].url }
+  notification_secrets = var.notification_secrets
   repositories         = local.repositories
   backend_services     = toset(keys(local.balanced))
   may_reach_clusters   = coalesce(var.may_reach_clusters, var.cluster != null)
   reads_analysis       = var.reads_analysis
+  traces               = var.traces
   attestors            = var.attestors
   cloud_run_services = merge([
     for name, service in local.on_cloud_run : {
@@ -122,7 +127,7 @@ module "console" {
   project_number = data.google_project.this.number
   name           = var.name
   location       = var.location
-  function       = var.console.function
+  function       = module.orchestrator.function_names["console"]
   domain         = var.console.domain
   dns_zone       = var.console.dns_zone
   members        = var.console.members

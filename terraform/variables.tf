@@ -124,6 +124,12 @@ variable "binary_authorization" {
   default     = false
 }
 
+variable "traces" {
+  type        = bool
+  description = "Whether every rollout leaves a trace in Cloud Trace."
+  default     = false
+}
+
 variable "reads_analysis" {
   type        = bool
   description = "Whether the policy file has rules on vulnerabilities, provenance or attestations, which Container Analysis knows."
@@ -150,13 +156,18 @@ variable "registry_mirrors" {
 
 variable "console" {
   type = object({
-    function = string
     domain   = string
     dns_zone = optional(string)
     members  = set(string)
   })
-  description = "Identity-Aware Proxy in front of the function that serves the console. Null: none."
+  description = "Where the console is, and who may open it and give commands in it: user:, group: or domain: members. Null: no console."
   default     = null
+}
+
+variable "notification_secrets" {
+  type        = map(string)
+  description = "Secrets of Secret Manager in `project`, by the name that the policy file's `notifications` call them: `{ slack = \"slipway-slack\" }`."
+  default     = {}
 }
 
 variable "deletion_protection" {

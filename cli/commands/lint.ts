@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises';
+import { data, type Format } from '../data.ts';
 import { detectionTable } from '../detection-table.ts';
 import { type LintedFile, type LintProblem, lintFile, printLintProblem } from '../lint.ts';
-import { type Answer, json, lines, type Painter, painter, printable, type Terminal } from '../output.ts';
+import { type Answer, lines, type Painter, painter, printable, type Terminal } from '../output.ts';
 import { policyFileOf, readText } from '../policy-file.ts';
 
 export interface LintOptions {
@@ -10,7 +11,7 @@ export interface LintOptions {
   /** 0 to 1. */
   readonly stableErrorRatio?: number | undefined;
   readonly strict?: boolean | undefined;
-  readonly output: 'text' | 'json';
+  readonly output: Format;
 }
 
 const WORKFLOWS = 'workflows';
@@ -24,7 +25,9 @@ export async function lint(
   const files = named.length > 0 ? named : [policyFileOf(undefined, terminal.env), ...(await workflows())];
   const linted: LintedFile[] = [];
   for (const file of files) linted.push(await lintFile(file, await readText(file), options));
-  terminal.out(options.output === 'json' ? json(linted) : lines(report(linted, painter(terminal))));
+  terminal.out(
+    options.output === 'text' ? lines(report(linted, painter(terminal))) : await data(linted, options.output),
+  );
   const problems = linted.flatMap(one => one.problems);
   const isClean = problems.every(({ severity }) => severity === 'warning' && !options.strict);
   return isClean ? 'yes' : 'no';

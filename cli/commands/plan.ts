@@ -2,8 +2,9 @@ import { SlipwayError } from '../../functions/errors.ts';
 import { formatReference, imageOf, type Reference } from '../../functions/image/reference.ts';
 import type { Verdict } from '../../functions/image/verdict.ts';
 import { type Service, tagMatches } from '../../functions/rollout/policy.ts';
+import { data, type Format } from '../data.ts';
 import { checkImage, referenceOf } from '../image-check.ts';
-import { type Answer, json, lines, painter, type Terminal } from '../output.ts';
+import { type Answer, lines, painter, type Terminal } from '../output.ts';
 import { nothingOnRecord, type OnRecord, type PlannedPush, planService } from '../plan.ts';
 import { planReport } from '../plan-report.ts';
 import { policyFileOf, readPolicy } from '../policy-file.ts';
@@ -17,7 +18,7 @@ export interface PlanOptions {
   readonly verify: boolean;
   readonly insecure?: boolean | undefined;
   readonly timeoutMs: number;
-  readonly output: 'text' | 'json';
+  readonly output: Format;
 }
 
 /** `slipway plan`: what a push of this image would do now. Changes nothing. */
@@ -45,7 +46,11 @@ export async function plan(
   const image =
     reference && formatReference({ ...reference, ...(looked?.digest ? { digest: looked.digest } : {}) });
   const report = { image, plans, notVerified: looked?.problem, store: terminal.env['SLIPWAY_STORE'] };
-  terminal.out(options.output === 'json' ? json(report) : lines(planReport(report, painter(terminal))));
+  terminal.out(
+    options.output === 'text'
+      ? lines(planReport(report, painter(terminal)))
+      : await data(report, options.output),
+  );
   if (looked?.isFailure) return 'unknown';
   return reference && !plans.some(one => one.outcome?.rollsOut) ? 'no' : 'yes';
 }

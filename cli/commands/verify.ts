@@ -1,7 +1,8 @@
 import { imageOf } from '../../functions/image/reference.ts';
 import type { VerifyRules } from '../../functions/image/verify.ts';
+import { data, type Format } from '../data.ts';
 import { checkImage, referenceOf } from '../image-check.ts';
-import { type Answer, json, lines, painter, type Terminal } from '../output.ts';
+import { type Answer, lines, painter, type Terminal } from '../output.ts';
 import { verdictReport } from '../verdict-report.ts';
 
 export interface VerifyOptions {
@@ -13,7 +14,7 @@ export interface VerifyOptions {
   readonly service?: string | undefined;
   readonly insecure?: boolean | undefined;
   readonly timeoutMs: number;
-  readonly json?: boolean | undefined;
+  readonly output: Format;
 }
 
 const PLATFORMS: readonly string[] = ['linux/amd64', 'linux/arm64'];
@@ -26,7 +27,7 @@ export async function verify(text: string, options: VerifyOptions, terminal: Ter
   for (const verdict of verdicts) {
     const { platforms, binaries } = rules;
     const report = verdictReport({ reference, verdict, platforms, binaries }, painter(terminal));
-    terminal.out(options.json ? json(verdict) : lines(report));
+    terminal.out(options.output === 'text' ? lines(report) : await data(verdict, options.output));
   }
   return verdicts.every(({ status }) => status === 'accepted') ? 'yes' : 'no';
 }

@@ -1,12 +1,11 @@
 import type { Dependencies } from '../dependencies.ts';
 import { SlipwayError } from '../errors.ts';
-import type { MetricTarget, Window } from '../metrics/reading.ts';
+import { metricTarget } from '../metrics/metric-target.ts';
+import type { Window } from '../metrics/reading.ts';
 import { blame } from '../rollout/judge.ts';
 import type { Observed } from '../rollout/observed.ts';
 import { lookSeconds } from '../rollout/plan.ts';
-import type { TargetSpec } from '../rollout/policy.ts';
 import type { Rollout } from '../rollout/record.ts';
-import { revisionOn } from './run.ts';
 
 /**
  * What the metrics say about the canaries of a wave. Metrics that cannot be read are none.
@@ -31,7 +30,8 @@ export async function observe(
         periodMs: lookSeconds(rollout.spec) * 1000,
       },
     );
-    for (const warning of reading.warnings) deps.log('WARNING', warning, { rollout: rollout.id });
+    for (const warning of reading.warnings)
+      deps.log('WARNING', warning, { rollout: rollout.id, service: rollout.service });
     const observed = specs.map(({ name }) => {
       const { architecture, weight = 0 } = rollout.targets[name] ?? {};
       return [name, { architecture, weight, blocks: reading.targets[name] ?? [] }] as const;
@@ -39,7 +39,12 @@ export async function observe(
     return { targets: Object.fromEntries(observed), newestPointMs: reading.newestPointMs };
   } catch (error) {
     if (!(error instanceof SlipwayError)) throw error;
-    deps.log('ERROR', `the judge has no metrics: ${error.message}`, { rollout: rollout.id });
+    const { id, service } = rollout;
+    deps.log('ERROR', `the judge has no metrics: ${error.message}`, {
+      rollout: id,
+      service,
+      code: error.code,
+    });
     return { targets: {}, newestPointMs: undefined };
   }
 }
@@ -63,28 +68,4 @@ export async function blameNow(deps: Dependencies, rollout: Rollout): Promise<Re
   if (!observed) return 'unsure';
   const setting = { rules, availability: slo.availability, waves: strategy.waves.length };
   return blame(observed, setting, nowMs);
-}
-
-function metricTarget(rollout: Rollout, spec: TargetSpec): MetricTarget[] {
-  const { name, cloudRun, gke } = spec;
-  if (cloudRun) {
-    const stable = rollout.targets[name]?.stable?.revision;
-    return [{ name, kind: 'cloudRun', ...cloudRun, canary: revisionOn(rollout, spec), stable }];
-  }
-  if (!gke) return [];
-  const [, project = '', , location = '', , cluster = ''] = gke.cluster.split('/');
-  const { namespace, deployment, prometheus } = gke;
-  return [
-    {
-      name,
-      kind: 'gke',
-      project,
-      location,
-      cluster,
-      namespace,
-      canary: `${deployment}-canary`,
-      stable: deployment,
-      prometheus,
-    },
-  ];
 }

@@ -5,7 +5,16 @@ import { isLastResort } from '../rollout/regions.ts';
 import { type RolloutEvent, transition } from '../rollout/state.ts';
 import { stay, type Transition, type World } from '../rollout/world.ts';
 import type { Progress } from '../targets/target.ts';
-import { type Attempt, applyAsOwner, attempt, FENCED, type Reply, type Request, targetFor } from './run.ts';
+import {
+  type Attempt,
+  applyAsOwner,
+  attempt,
+  FENCED,
+  type Reply,
+  type Request,
+  targetFor,
+  tellProblem,
+} from './run.ts';
 
 /** After this long a restore that still does not come about is given up. */
 const RESTORE_PATIENCE_MS = 3_600_000;
@@ -46,7 +55,8 @@ export async function restore(deps: Dependencies, request: Request): Promise<Rep
 
 async function restoreOne(deps: Dependencies, rollout: Rollout, name: string): Promise<Made> {
   const { target, order } = await targetFor(deps, rollout, name);
-  return { target: name, ...(await attempt(one => one.restore(order), target)) };
+  const tell = tellProblem(deps, rollout, name);
+  return { target: name, ...(await attempt(one => one.restore(order), target, tell)) };
 }
 
 function starting(target: string): RolloutEvent {

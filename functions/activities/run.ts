@@ -88,6 +88,9 @@ export async function askAgain(
     return { status: 'again', message };
   }
   await applyAsOwner(deps, request, (world, nowMs) => transition(world, { type: 'handedOver' }, nowMs));
+  const { rollout, execution } = request;
+  const fields = { reason: 'HandedOver', rollout, execution };
+  deps.log('INFO', `${execution} has waited for long; a successor goes on`, fields);
   return { status: 'fenced', message: 'a successor goes on from here' };
 }
 
@@ -152,16 +155,27 @@ export interface Attempt {
 export async function attempt<T extends { status: string; message: string }>(
   call: (target: Target) => Promise<T>,
   target: Target,
+  tell: (problem: SlipwayError) => void = () => {},
 ): Promise<T | Attempt> {
   try {
     return await call(target);
   } catch (error) {
-    if (isFenced(error)) return { status: 'fenced', message: FENCED.message };
     if (!(error instanceof SlipwayError)) throw error;
+    tell(error);
+    if (isFenced(error)) return { status: 'fenced', message: FENCED.message };
     const { message, code, canRetry, retryAfterSeconds = 2 } = error;
     if (code === 'Conflict') return { status: 'again', message };
     return canRetry
       ? { status: 'again', message, restSeconds: Math.min(retryAfterSeconds, 60) }
       : { status: 'failed', message };
   }
+}
+
+/** Logs what a target answered instead of doing it: why a step takes its time, or is not done at all. */
+export function tellProblem(deps: Dependencies, { id, service, epoch }: Rollout, target: string) {
+  return ({ code, message, canRetry, retryAfterSeconds }: SlipwayError): void => {
+    const isUsual = code === 'Conflict' || code === 'Fenced';
+    const fields = { rollout: id, service, epoch, target, code, canRetry, retryAfterSeconds };
+    deps.log(isUsual ? 'INFO' : 'WARNING', `${service}.${target}: ${message}`, fields);
+  };
 }

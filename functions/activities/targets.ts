@@ -8,7 +8,17 @@ import type { Stage } from '../rollout/stages.ts';
 import { type RolloutEvent, transition } from '../rollout/state.ts';
 import { isSame } from '../rollout/world.ts';
 import type { Order, Progress, Target } from '../targets/target.ts';
-import { applyAsOwner, attempt, FENCED, fence, owns, type Reply, type Request, targetFor } from './run.ts';
+import {
+  applyAsOwner,
+  attempt,
+  FENCED,
+  fence,
+  owns,
+  type Reply,
+  type Request,
+  targetFor,
+  tellProblem,
+} from './run.ts';
 
 /** Stores what serves before anything changes. */
 export async function arm(deps: Dependencies, request: Request): Promise<Reply> {
@@ -55,7 +65,8 @@ export async function settleOn(
   const state = rollout.targets[name];
   if (!state?.isTouched || state.status === 'Settled') return { status: 'done', message: 'settled' };
   const { target, order } = await targetFor(deps, rollout, name);
-  const settled = await attempt(one => one.settle({ ...order, fence: guard }), target);
+  const tell = tellProblem(deps, rollout, name);
+  const settled = await attempt(one => one.settle({ ...order, fence: guard }), target, tell);
   if (settled.status !== 'done')
     return { status: settled.status, message: `${id} is not settled yet: ${settled.message}` };
   await apply(deps, id, (world, nowMs) =>
@@ -146,7 +157,8 @@ async function work(
   const world = await record(deps, request, { type: 'starting', target: name, stage, weight });
   if (!world) return FENCED;
   const { target, order } = await targetFor(deps, world.rollout, name);
-  const made = await attempt(one => call(one, order, world.rollout), target);
+  const tell = tellProblem(deps, world.rollout, name);
+  const made = await attempt(one => call(one, order, world.rollout), target, tell);
   if (made.status === 'fenced') return FENCED;
   const progress: Progress = { status: made.status, message: made.message };
   const architecture = 'architecture' in made ? made.architecture : undefined;

@@ -133,10 +133,11 @@ export function googleClients(endpoints: Endpoints): GoogleClients {
         async () => new (await pubsub()).PubSub(pubsubOptions(projectId, endpoints.pubsub)),
       ),
     firestore: (projectId, databaseId) =>
-      once(`firestore ${projectId} ${databaseId}`, async () => {
-        const { Firestore } = await import('@google-cloud/firestore');
-        return new Firestore(firestoreOptions(projectId, databaseId, endpoints.firestore));
-      }),
+      once(
+        `firestore ${projectId} ${databaseId}`,
+        async () =>
+          new (await firestore()).Firestore(firestoreOptions(projectId, databaseId, endpoints.firestore)),
+      ),
     monitoringUrl: (endpoints.monitoring ?? 'https://monitoring.googleapis.com').replace(/\/+$/, ''),
     async accessToken(api) {
       if (endpoints[api === 'registry' ? 'run' : api]) return undefined;
@@ -150,13 +151,15 @@ export function googleClients(endpoints: Endpoints): GoogleClients {
   };
 }
 
-const run = () => import('@google-cloud/run').then(module => module.v2);
-const container = () => import('@google-cloud/container').then(module => module.v1);
-const compute = () => import('@google-cloud/compute').then(module => module.v1);
-const workflows = () => import('@google-cloud/workflows').then(module => module.v1);
-const monitoring = () => import('@google-cloud/monitoring').then(module => module.v3);
-const grafeas = () => import('@google-cloud/grafeas').then(module => module.v1);
-const pubsub = () => import('@google-cloud/pubsub');
+// Each client is loaded through a module that names it: of a package itself, bundled, `import()` finds no names.
+const run = () => import('./packages/run.ts');
+const container = () => import('./packages/container.ts');
+const compute = () => import('./packages/compute.ts');
+const workflows = () => import('./packages/workflows.ts');
+const monitoring = () => import('./packages/monitoring.ts');
+const grafeas = () => import('./packages/grafeas.ts');
+const pubsub = () => import('./packages/pubsub.ts');
+const firestore = () => import('./packages/firestore.ts');
 
 type LocalOptions = {
   fallback: true;

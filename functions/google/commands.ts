@@ -1,7 +1,7 @@
 import type { PubSub } from '@google-cloud/pubsub';
 import type { z } from 'zod';
 import type { commandSchema } from '../rollout/commands.ts';
-import { calling } from './errors.ts';
+import { publish } from './events.ts';
 
 /** As a person writes it; the function `command` reads it. */
 export type CommandMessage = z.input<typeof commandSchema>;
@@ -12,5 +12,5 @@ export async function publishCommand(
   topic: string,
   command: CommandMessage,
 ): Promise<string> {
-  return calling(`publish on ${topic}`, () => pubsub.topic(topic).publishMessage({ json: command }));
+  return publish(pubsub, topic, command);
 }

@@ -1,4 +1,6 @@
 import { type ErrorCode, SlipwayError } from '../errors.ts';
+import { inSpan } from '../telemetry/scope.ts';
+import type { SpanOptions } from '../telemetry/tracer.ts';
 
 /**
  * UNKNOWN (2) and INTERNAL (13) are what an HTTP 500 becomes: trouble on the other side that may pass.
@@ -50,10 +52,17 @@ export function normalise(error: unknown, operation: string): SlipwayError {
   });
 }
 
-/** Runs one client call and lets only {@link SlipwayError} out. */
-export async function calling<T>(operation: string, call: () => Promise<T>): Promise<T> {
+/**
+ * Runs one client call and lets only {@link SlipwayError} out. In a trace it is a span.
+ * @param span what it is there, if not just a call
+ */
+export async function calling<T>(
+  operation: string,
+  call: () => Promise<T>,
+  span: Partial<SpanOptions> = {},
+): Promise<T> {
   try {
-    return await call();
+    return await inSpan({ name: operation, kind: 'client', ...span }, call);
   } catch (error) {
     throw normalise(error, operation);
   }

@@ -1,4 +1,6 @@
 import type { PubSub } from '@google-cloud/pubsub';
+import { currentTraceparent } from '../telemetry/scope.ts';
+import type { SpanOptions } from '../telemetry/tracer.ts';
 import { calling } from './errors.ts';
 
 /** One change, to be published on `rollout-events` as a CDEvent. */
@@ -22,9 +24,39 @@ export async function publishEvent(pubsub: PubSub, topic: string, event: Rollout
     type: event.type,
     ...event.attributes,
   };
-  await calling(`publish on ${topic}`, () =>
-    pubsub.topic(topic).publishMessage({ json: cloudEvent(event, pubsub.projectId), attributes }),
+  await publish(pubsub, topic, cloudEvent(event, pubsub.projectId), attributes);
+}
+
+/** Whoever gets the message can join the trace. @returns Pub/Sub's message id */
+export async function publish(
+  pubsub: PubSub,
+  topic: string,
+  json: object,
+  attributes: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  return calling(
+    `publish on ${topic}`,
+    () => {
+      const traceparent = currentTraceparent();
+      const traced = { ...attributes, ...(traceparent === undefined ? {} : { traceparent }) };
+      return pubsub.topic(topic).publishMessage({ json, attributes: traced });
+    },
+    publishing(topic),
   );
+}
+
+/** https://opentelemetry.io/docs/specs/semconv/messaging/gcp-pubsub/ */
+function publishing(topic: string): SpanOptions {
+  return {
+    name: `publish ${topic}`,
+    kind: 'producer',
+    attributes: {
+      'messaging.system': 'gcp_pubsub',
+      'messaging.operation.name': 'publish',
+      'messaging.operation.type': 'send',
+      'messaging.destination.name': topic,
+    },
+  };
 }
 
 /**

@@ -4,17 +4,24 @@ import { calling, codeOfHttpStatus } from './errors.ts';
 
 const TIMEOUT_MS = 20_000;
 
-/** Starts an execution; its argument is the rollout's id alone. @returns the execution's full name */
+/**
+ * Starts an execution; its argument is ids alone: the rollout's, and where its trace goes on.
+ * @returns the execution's full name
+ */
 export async function createExecution(
   client: ExecutionsClient,
   workflow: string,
   rollout: string,
+  traceparent?: string,
 ): Promise<string> {
   const [execution] = await calling(`start an execution of ${workflow}`, () =>
     client.createExecution(
       {
         parent: workflow,
-        execution: { argument: JSON.stringify({ rollout }), labels: { rollout: rollout.slice(0, 63) } },
+        execution: {
+          argument: JSON.stringify({ rollout, traceparent }),
+          labels: { rollout: rollout.slice(0, 63) },
+        },
       },
       { timeout: TIMEOUT_MS },
     ),

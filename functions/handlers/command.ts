@@ -4,6 +4,7 @@ import { apply, ensureExecution, readWorld } from '../orchestrator.ts';
 import {
   applyCommand,
   by,
+  type Command,
   canRetry,
   commandSchema,
   type RegionCommand,
@@ -30,6 +31,7 @@ export async function command(deps: Dependencies, event: CloudEvent<unknown>): P
   const parsed = parseJson(message.text, commandSchema);
   if (!parsed.ok) return putAside(deps, topic, event, message.text, parsed.problem);
   const given = { ...parsed.value, id: parsed.value.id ?? message.id };
+  tellCommand(deps, given);
   const refused = (problem: string) => putAside(deps, topic, event, message.text, problem);
 
   const { services } = await deps.policy();
@@ -57,6 +59,14 @@ export async function command(deps: Dependencies, event: CloudEvent<unknown>): P
   if ('target' in given) return moveRegion(deps, found.rollout.id, given);
   if (given.command === 'undo' && (await undone(deps, found.rollout, given))) return undefined;
   await apply(deps, found.rollout.id, (world, nowMs) => applyCommand(world, given, nowMs, spec));
+}
+
+/** What was asked for; what came of it the rollout's own lines say. */
+function tellCommand(deps: Dependencies, given: Command & { id: string }): void {
+  const { id, command: name, service, actor, rollout } = given;
+  const target = 'target' in given ? given.target : undefined;
+  const fields = { command: name, commandId: id, service, actor, rollout, target };
+  deps.log('INFO', `${name} of ${service} by ${by(given)}`, fields);
 }
 
 type Found = { rollout: Rollout } | { rollout: undefined; problem: string };

@@ -23,8 +23,10 @@ export async function deadLetter(deps: Dependencies, event: CloudEvent<unknown>)
     return putAside(deps, TOPIC, event, JSON.stringify(event.data ?? null), 'expected a Pub/Sub message');
   const dead = await keep(deps, describe(message, nowMs));
   deps.log('ERROR', `a message was lost: ${dead.problem}`, {
+    reason: 'MessageLost',
     messageId: dead.id,
     subscription: dead.subscription,
+    attempts: dead.attempts,
   });
   await deps.publish(messageEvent('deadlettered', keyOf(dead), dead));
   await noteQuietly(deps, dead, message.text);

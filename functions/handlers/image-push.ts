@@ -9,6 +9,7 @@ import { admit, admitAgain, type Push, rolloutId } from '../rollout/admission.ts
 import { remember } from '../rollout/commands.ts';
 import { type Service, tagMatches } from '../rollout/policy.ts';
 import { newServiceState, type Rollout } from '../rollout/record.ts';
+import { currentTraceparent, inSpan } from '../telemetry/scope.ts';
 import { parseJson, putAside, readMessage } from './message.ts';
 
 /** https://cloud.google.com/artifact-registry/docs/configure-notifications: three keys, none of them always there. */
@@ -35,7 +36,8 @@ export async function imagePush(deps: Dependencies, event: CloudEvent<unknown>):
   const matching = services.filter(
     service => service.image === push.value.image && tagMatches(service.tags, push.value.tag),
   );
-  if (matching.length === 0) deps.log('INFO', `no service rolls out ${push.value.image}:${push.value.tag}`);
+  const { image, digest, tag } = push.value;
+  if (matching.length === 0) deps.log('INFO', `no service rolls out ${image}:${tag}`, { image, digest, tag });
   for (const service of matching) await roll(deps, service, push.value);
 }
 
@@ -82,7 +84,12 @@ export async function roll(deps: Dependencies, spec: Service, push: Push, comman
   const store = await deps.store();
   const known = await store.read('rollout', id);
   const verdict = needsVerdict(known, push) ? await verify(deps, spec, push) : undefined;
-  await admitOnce(deps, spec, push, verdict, commandId);
+  const traced = { ...push, traceparent: currentTraceparent() };
+  const isNews = await admitOnce(deps, spec, traced, verdict, commandId);
+  if (!isNews) {
+    const said = `${push.tag} came again and changes nothing: it is ${known?.phase ?? 'known'}`;
+    deps.log('INFO', said, { rollout: id, service: spec.name });
+  }
   await makeWay(deps, await ensureExecution(deps, id));
 }
 
@@ -95,7 +102,16 @@ function needsVerdict(known: Rollout | undefined, { publishedMs }: Push): boolea
 async function verify(deps: Dependencies, spec: Service, push: Push): Promise<Verdict> {
   const registry = await deps.registry();
   const authorities = await deps.authorities();
-  const verdict = await verifyImage(registry, push.image, push.digest, spec.verify, authorities);
+  const { image, digest, tag } = push;
+  const attributes = {
+    'container.image.name': image,
+    'container.image.tags': [tag],
+    'oci.manifest.digest': digest,
+    'slipway.service': spec.name,
+  };
+  const verdict = await inSpan({ name: 'verify image', attributes }, () =>
+    verifyImage(registry, image, digest, spec.verify, authorities),
+  );
   const isYoung = deps.nowMs() - push.publishedMs < COMING_MS;
   const awaited = verdict.reasons.filter(({ code }) => MAY_STILL_COME.has(code));
   if (verdict.status === 'accepted' || awaited.length < verdict.reasons.length || !isYoung) return verdict;
@@ -119,13 +135,14 @@ const MAY_STILL_COME: ReadonlySet<ReasonCode> = new Set([
 ]);
 const COMING_MS = 5 * 60_000;
 
+/** @returns whether anything came of it */
 async function admitOnce(
   deps: Dependencies,
   spec: Service,
   push: Push,
   verdict: Verdict | undefined,
   commandId: string | undefined,
-): Promise<void> {
+): Promise<boolean> {
   const store = await deps.store();
   const { before, admission } = await store.transact(async transaction => {
     const known = await transaction.read('rollout', rolloutId(spec.name, push));
@@ -145,7 +162,8 @@ async function admitOnce(
     }
     return { before: { rollout: known, waiting }, admission: admitted };
   });
-  if (!admission) return;
+  if (!admission) return false;
   await announce(deps, before.rollout, admission.rollout);
   if (admission.displaced) await announce(deps, before.waiting, admission.displaced);
+  return true;
 }

@@ -76,7 +76,10 @@ export async function putAside(
   const message = { id, topic, receivedMs: nowMs, problem, text: text.slice(0, 10_000) };
   const store = await deps.store();
   await store.transact(async transaction => transaction.write('deadMessage', `${topic}-${id}`, message));
-  deps.log('ERROR', `a message on ${topic} makes no sense and was put aside: ${problem}`, { messageId: id });
+  deps.log('ERROR', `a message on ${topic} makes no sense and was put aside: ${problem}`, {
+    messageId: id,
+    topic,
+  });
   await publishQuietly(deps, messageEvent('refused', `${topic}-${id}`, message));
 }
 

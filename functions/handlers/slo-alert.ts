@@ -46,7 +46,8 @@ export async function sloAlert(deps: Dependencies, event: CloudEvent<unknown>): 
   if (!parsed.ok) return putAside(deps, topic, event, message.text, parsed.problem);
   const { version, incident } = parsed.value;
   if (version !== undefined && !version.startsWith('1')) {
-    deps.log('INFO', `ignored: a notification of version ${version}`);
+    const { incident_id: id } = incident;
+    deps.log('INFO', `ignored: a notification of version ${version}`, { incident: id });
     return;
   }
   const service = incident.policy_user_labels?.[SERVICE_LABEL];
@@ -83,23 +84,30 @@ async function takeNote(deps: Dependencies, spec: Service, incident: Incident): 
   const service = await (await deps.store()).read('service', name);
   const about = promoted ?? service?.active ?? service?.healthy;
   if (about === undefined) {
-    deps.log('WARNING', `${said}; ${name} has no rollout that it could be about`);
+    const fields = { reason: NEWS[stage], service: name, incident: id };
+    deps.log('WARNING', `${said}; ${name} has no rollout that it could be about`, fields);
     const isNews = await remember(deps, name, heard);
     if (isNews) await publishQuietly(deps, incidentEvent(NEWS[stage], spec, id, said, deps.nowMs()));
     return;
   }
   const blamed = stage === 'open' ? await blamedOf(deps, about) : undefined;
-  await apply(deps, about, (world, nowMs) => {
+  let spared: string | undefined;
+  const { rollout } = await apply(deps, about, (world, nowMs) => {
     const known = heard(world.service, nowMs);
+    spared = known ? undefined : 'it is known already';
     if (!known) return stay(world);
     const noted = { rollout: noteIncident(world.rollout, nowMs, NEWS[stage], said, id), service: known };
     const isOver = known.incidents[id]?.closedMs !== undefined;
-    if (isOver || isBlameless(noted.rollout, blamed)) return stay(noted);
+    spared = isOver ? 'it is over' : whyBlameless(noted.rollout, blamed);
+    if (spared !== undefined) return stay(noted);
     if (blamed === 'everybody') return freezeAndPoke(noted, said, nowMs);
     return trouble(noted, { kind: 'Alert', message: said }, nowMs);
   });
   if (stage === 'closed') return;
-  await undoHealthy(deps, name, { kind: 'Alert', message: said }, isNextToGo);
+  tellDecision(deps, rollout, { incident: id, blamed, spared });
+  const undone = await undoHealthy(deps, name, { kind: 'Alert', message: said }, isNextToGo);
+  if (undone && !undone.ok)
+    deps.log('WARNING', `${name} cannot go further back: ${undone.why}`, { service: name });
   await giveTurn(deps, name);
 }
 
@@ -109,10 +117,23 @@ type Blamed = 'canary' | 'everybody' | 'unsure';
  * What has not begun has served nobody; what goes out in place of a bad digest is the way back already; and a rollout that
  * is frozen, as everybody burns, stays so unless it shows that its canary is worse.
  */
-function isBlameless(rollout: Rollout, blamed: Blamed | undefined): boolean {
+function whyBlameless(rollout: Rollout, blamed: Blamed | undefined): string | undefined {
   const { undoes, burnsEverywhere, heldBy } = rollout;
+  if (isUntouched(rollout)) return 'it has touched nothing yet';
+  if (undoes !== undefined) return `it goes out in place of ${undoes}`;
   const isFrozen = burnsEverywhere && FREEZERS.some(one => one === heldBy) && blamed !== 'canary';
-  return isUntouched(rollout) || undoes !== undefined || isFrozen;
+  return isFrozen ? 'it is frozen, as everybody burns' : undefined;
+}
+
+/** What an alert came to, also where nothing changed. */
+function tellDecision(
+  deps: Dependencies,
+  { id, service, phase, epoch }: Rollout,
+  { spared, ...why }: { incident: string; blamed: Blamed | undefined; spared: string | undefined },
+): void {
+  const what = spared === undefined ? `is ${phase} after the alert` : `is not taken back: ${spared}`;
+  const fields = { reason: 'AlertDecided', rollout: id, service, phase, epoch, ...why };
+  deps.log('INFO', `${id} ${what} (incident ${why.incident})`, fields);
 }
 
 function freezeAndPoke(world: World, said: string, nowMs: number): Transition {

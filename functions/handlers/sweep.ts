@@ -19,10 +19,10 @@ export async function sweep(deps: Dependencies): Promise<void> {
   const moving = await store.list('rollout', { phases: ['Pending', 'Progressing', 'Paused', 'RollingBack'] });
   const services = await store.list('service');
   const problems = [
-    ...(await forEach(moving, rollout => revive(deps, rollout))),
-    ...(await forEach(services, service => closeWindow(deps, service))),
-    ...(await forEach(services, service => goFurtherBack(deps, service))),
-    ...(await forEach(services, ({ name }) => giveTurn(deps, name))),
+    ...(await forEach(deps, moving, rollout => revive(deps, rollout))),
+    ...(await forEach(deps, services, service => closeWindow(deps, service))),
+    ...(await forEach(deps, services, service => goFurtherBack(deps, service))),
+    ...(await forEach(deps, services, ({ name }) => giveTurn(deps, name))),
   ];
   if (problems.length === 0) return;
   const message = `the sweep could not do everything: ${problems.join('; ')}`;
@@ -32,15 +32,28 @@ export async function sweep(deps: Dependencies): Promise<void> {
 const AT_ONCE = 10;
 
 /** @returns what went wrong, in words */
-async function forEach<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<string[]> {
+async function forEach<T extends Rollout | ServiceState>(
+  deps: Dependencies,
+  items: readonly T[],
+  work: (item: T) => Promise<void>,
+): Promise<string[]> {
   const problems: string[] = [];
   for (let start = 0; start < items.length; start += AT_ONCE) {
-    const results = await Promise.allSettled(items.slice(start, start + AT_ONCE).map(work));
-    for (const result of results) {
-      if (result.status === 'rejected') problems.push(describe(result.reason));
-    }
+    const some = items.slice(start, start + AT_ONCE);
+    const results = await Promise.allSettled(some.map(work));
+    results.forEach((result, index) => {
+      if (result.status === 'fulfilled') return;
+      const problem = describe(result.reason);
+      problems.push(problem);
+      deps.log('ERROR', `the sweep left something undone: ${problem}`, idsOf(some[index]));
+    });
   }
   return problems;
+}
+
+function idsOf(item: Rollout | ServiceState | undefined): Record<string, string> {
+  if (!item) return {};
+  return 'digest' in item ? { rollout: item.id, service: item.service } : { service: item.name };
 }
 
 function describe(reason: unknown): string {
@@ -51,6 +64,11 @@ async function revive(deps: Dependencies, listed: Rollout): Promise<void> {
   const rollout = await afterLaunch(deps, listed);
   const { kind, execution } = rollout.owner ?? rollout.launch ?? {};
   const isGone = kind !== undefined && execution !== undefined && !(await deps.isAlive(kind, execution));
+  if (isGone) {
+    const { id, service, epoch, deaths } = rollout;
+    const fields = { reason: 'ExecutionGone', rollout: id, service, execution, epoch, deaths };
+    deps.log('WARNING', `the execution of ${id} is gone and said nothing: ${execution}`, fields);
+  }
   const world = await apply(deps, rollout.id, (before, nowMs) => {
     if (!isGone || isFinal(before.rollout)) return stay(before);
     return transition(before, { type: 'died', execution }, nowMs);
@@ -79,7 +97,8 @@ function isBeingLaunched({ owner, launch }: Rollout): boolean {
 async function goFurtherBack(deps: Dependencies, { name }: ServiceState): Promise<void> {
   const cause = { kind: 'Alert', message: 'the SLO incident persists after the rollback' } as const;
   const undone = await undoHealthy(deps, name, cause, isNextToGo);
-  if (undone && !undone.ok) deps.log('WARNING', `${name} cannot go further back: ${undone.why}`);
+  if (undone && !undone.ok)
+    deps.log('WARNING', `${name} cannot go further back: ${undone.why}`, { service: name });
 }
 
 async function closeWindow(deps: Dependencies, service: ServiceState): Promise<void> {
@@ -90,7 +109,7 @@ async function closeWindow(deps: Dependencies, service: ServiceState): Promise<v
   for (const name of Object.keys(rollout.targets)) {
     const reply = await settleOn(deps, rollout.id, name, () => nothingNewer(deps, rollout));
     if (reply.status !== 'done')
-      deps.log('INFO', `${rollout.id} on ${name}: ${reply.message}`, { rollout: rollout.id });
+      deps.log('INFO', `${rollout.id} on ${name}: ${reply.message}`, { rollout: rollout.id, target: name });
   }
 }
 

@@ -32,3 +32,35 @@ function boundAfter(options: Distribution['bucketOptions'], bucket: number): num
   }
   return explicit?.bounds?.[bucket] ?? Infinity;
 }
+
+/** `share` (0 to 1) of all their values are below the result; undefined when there are none. */
+export function percentile(distributions: readonly Distribution[], share: number): number | undefined {
+  const wanted = distributions.reduce((sum, { count }) => sum + Number(count ?? 0), 0) * share;
+  const bounds = [...new Set(distributions.flatMap(finiteBounds))].sort((a, b) => a - b);
+  const below = (limit: number) =>
+    distributions.reduce((sum, distribution) => sum + countBelow(distribution, limit), 0);
+  const [lowest] = bounds;
+  if (lowest === undefined) return undefined;
+  let low = { bound: lowest, count: below(lowest) };
+  if (low.count >= wanted) return lowest;
+  // Between two bounds that follow each other values are spread evenly.
+  for (const bound of bounds.slice(1)) {
+    const high = { bound, count: below(bound) };
+    if (high.count >= wanted) {
+      return low.bound + ((bound - low.bound) * (wanted - low.count)) / (high.count - low.count);
+    }
+    low = high;
+  }
+  return low.bound;
+}
+
+/** Of the buckets that hold anything. */
+function finiteBounds({ bucketCounts, bucketOptions }: Distribution): number[] {
+  return (bucketCounts ?? []).flatMap((counted, bucket) => {
+    if (Number(counted) === 0) return [];
+    return [bucket - 1, bucket]
+      .filter(one => one >= 0)
+      .map(one => boundAfter(bucketOptions, one))
+      .filter(Number.isFinite);
+  });
+}

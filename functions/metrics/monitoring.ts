@@ -5,7 +5,7 @@ import { calling } from '../google/errors.ts';
 import { countBelow } from './distribution.ts';
 import type { CloudRunTarget, GkeTarget, MetricTarget, Sample, Side, Span } from './reading.ts';
 
-type TimeSeries = protos.google.monitoring.v3.ITimeSeries;
+export type TimeSeries = protos.google.monitoring.v3.ITimeSeries;
 type Point = protos.google.monitoring.v3.IPoint;
 type Timestamp = protos.google.protobuf.ITimestamp;
 
@@ -36,36 +36,48 @@ export async function readMonitoring(
   return samples.flat();
 }
 
-interface Query {
+export interface Query {
   readonly project: string;
   readonly metricType: string;
   readonly filter: string;
   /** All that is needed to tell whose a series is, and whether it is of errors. */
   readonly groupByFields: readonly string[];
   readonly served: readonly Served[];
+  /** Of a gauge the largest is of interest, of all else the sum (the default). */
+  readonly combined?: 'sum' | 'largest';
 }
 
 /** One revision or Service, and how to tell its series. */
-interface Served {
+export interface Served {
   readonly target: string;
   readonly side: Side;
-  readonly isOf: (labels: Readonly<Record<string, string>>) => boolean;
+  readonly isOf: (labels: Labels) => boolean;
 }
 
-function queriesFor(targets: readonly MetricTarget[], isLatency: boolean): Query[] {
+/** One per project and kind of target: `isLatency` of latencies, else of counts. */
+export function queriesFor(targets: readonly MetricTarget[], isLatency: boolean): Query[] {
   const byProject = Map.groupBy(targets, ({ project }) => project);
   return [...byProject].flatMap(([project, group]) => {
     const run = group.filter(target => target.kind === 'cloudRun');
     const gke = group.filter(target => target.kind === 'gke');
     return [
-      ...(run.length > 0 ? [cloudRunQuery(project, run, isLatency)] : []),
+      ...(run.length > 0 ? [cloudRunQuery(project, run, requestMetric(isLatency), [RESPONSE_CLASS])] : []),
       ...(gke.length > 0 ? [gkeQuery(project, gke, isLatency)] : []),
     ];
   });
 }
 
-function cloudRunQuery(project: string, targets: readonly CloudRunTarget[], isLatency: boolean): Query {
-  const metricType = `run.googleapis.com/${isLatency ? 'request_latencies' : 'request_count'}`;
+function requestMetric(isLatency: boolean): string {
+  return `run.googleapis.com/${isLatency ? 'request_latencies' : 'request_count'}`;
+}
+
+/** @param metricLabels those of the metric that its series are told apart by, besides the revision's */
+export function cloudRunQuery(
+  project: string,
+  targets: readonly CloudRunTarget[],
+  metricType: string,
+  metricLabels: readonly string[],
+): Query {
   return {
     project,
     metricType,
@@ -75,7 +87,7 @@ function cloudRunQuery(project: string, targets: readonly CloudRunTarget[], isLa
       `resource.labels.service_name = ${oneOf(targets.map(({ service }) => service))}`,
       `resource.labels.location = ${oneOf(targets.map(({ region }) => region))}`,
     ].join(' AND '),
-    groupByFields: groupBy('location', 'service_name', 'revision_name'),
+    groupByFields: groupBy(['location', 'service_name', 'revision_name'], metricLabels),
     served: targets.flatMap(target => [
       servedBy(target, 'canary', target.canary),
       ...(target.stable === undefined ? [] : [servedBy(target, 'stable', target.stable)]),
@@ -109,7 +121,7 @@ function gkeQuery(project: string, targets: readonly GkeTarget[], isLatency: boo
       'resource.type = "https_lb_rule"',
       `resource.labels.backend_target_name = monitoring.regex.full_match("${backendPattern(names)}")`,
     ].join(' AND '),
-    groupByFields: groupBy('backend_target_name', 'backend_scope'),
+    groupByFields: groupBy(['backend_target_name', 'backend_scope'], [RESPONSE_CLASS]),
     served: targets.flatMap(target => [servedAs(target, 'canary'), servedAs(target, 'stable')]),
   };
 }
@@ -149,14 +161,16 @@ function backendPattern(names: readonly string[]): string {
   return `gkegw1-[a-z0-9]{4}-(${[...new Set(names)].join('|')})-[0-9]{1,5}-[a-z0-9]{12}`;
 }
 
-function oneOf(values: readonly string[]): string {
+export function oneOf(values: readonly string[]): string {
   return `one_of(${[...new Set(values)].map(value => `"${value}"`).join(', ')})`;
 }
 
-function groupBy(...resourceLabels: readonly string[]): string[] {
+const RESPONSE_CLASS = 'response_code_class';
+
+export function groupBy(resourceLabels: readonly string[], metricLabels: readonly string[]): string[] {
   return [
     ...['project_id', ...resourceLabels].map(label => `resource.labels.${label}`),
-    'metric.labels.response_code_class',
+    ...metricLabels.map(label => `metric.labels.${label}`),
   ];
 }
 
@@ -195,9 +209,9 @@ async function readQuery(
   return [...known.values()].flatMap(series => samplesOf(series, span));
 }
 
-async function* pagesOf(
+export async function* pagesOf(
   client: MetricServiceClient,
-  { project, metricType, filter, groupByFields }: Query,
+  { project, metricType, filter, groupByFields, combined = 'sum' }: Query,
   { afterMs, untilMs, periodMs, isSummed }: Span,
 ): AsyncGenerator<readonly TimeSeries[]> {
   const operation = `monitoring.timeSeries.list ${metricType} in ${project}`;
@@ -207,7 +221,7 @@ async function* pagesOf(
     interval: { startTime: timestamp(afterMs), endTime: timestamp(untilMs) },
     view: 'FULL' as const,
     pageSize: PAGE_POINTS,
-    ...(isSummed ? { aggregation: sumOver(periodMs, groupByFields) } : {}),
+    ...(isSummed ? { aggregation: { ...COMBINED[combined], ...groups(periodMs, groupByFields) } } : {}),
   };
   let pageToken = '';
   do {
@@ -220,14 +234,14 @@ async function* pagesOf(
   } while (pageToken !== '');
 }
 
-/** By the ends of points, without interpolation: what {@link blocksOf} does with points. */
-function sumOver(periodMs: number, groupByFields: readonly string[]) {
-  return {
-    alignmentPeriod: timestamp(periodMs),
-    perSeriesAligner: 'ALIGN_SUM' as const,
-    crossSeriesReducer: 'REDUCE_SUM' as const,
-    groupByFields: [...groupByFields],
-  };
+/** Sums by the ends of points, without interpolation: what {@link blocksOf} does with points. */
+const COMBINED = {
+  sum: { perSeriesAligner: 'ALIGN_SUM', crossSeriesReducer: 'REDUCE_SUM' },
+  largest: { perSeriesAligner: 'ALIGN_MEAN', crossSeriesReducer: 'REDUCE_MAX' },
+} as const;
+
+function groups(periodMs: number, groupByFields: readonly string[]) {
+  return { alignmentPeriod: timestamp(periodMs), groupByFields: [...groupByFields] };
 }
 
 /** A judge that sees half of the metrics, perhaps the canary's good requests missing, would be misled. */
@@ -243,16 +257,28 @@ function failIfIncomplete(operation: string, errors: readonly protos.google.rpc.
 function seriesOf(known: Map<string, Series>, { served }: Query, one: TimeSeries): Series {
   const labels = { ...one.resource?.labels, ...one.metric?.labels };
   const key = JSON.stringify(Object.entries(labels).sort());
-  const responseClass = labels['response_code_class'] ?? '';
   const series = known.get(key) ?? {
-    // The load balancer's class 0 is a client that went away before there was an answer.
-    served: responseClass === '0' ? [] : served.filter(({ isOf }) => isOf(labels)),
-    isError: responseClass.startsWith('5'),
+    ...whose(labels, served),
     isCumulative: one.metricKind === 'CUMULATIVE',
     points: new Map(),
   };
   known.set(key, series);
   return series;
+}
+
+type Labels = Readonly<Record<string, string>>;
+
+/** Whose requests a series is about, and whether it is of errors. */
+export function whose(
+  labels: Labels,
+  served: readonly Served[],
+): { readonly served: readonly Served[]; readonly isError: boolean } {
+  const responseClass = labels[RESPONSE_CLASS] ?? '';
+  return {
+    // The load balancer's class 0 is a client that went away before there was an answer.
+    served: responseClass === '0' ? [] : served.filter(({ isOf }) => isOf(labels)),
+    isError: responseClass.startsWith('5'),
+  };
 }
 
 function countOf({ value, interval }: Point, thresholdMs: number | undefined): Counted {
@@ -301,6 +327,6 @@ function timestamp(ms: number): { seconds: number; nanos: number } {
   return { seconds: Math.floor(ms / 1000), nanos: (ms % 1000) * 1_000_000 };
 }
 
-function millisOf(time: Timestamp | null | undefined): number {
+export function millisOf(time: Timestamp | null | undefined): number {
   return Number(time?.seconds ?? 0) * 1000 + Math.floor((time?.nanos ?? 0) / 1_000_000);
 }

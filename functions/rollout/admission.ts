@@ -12,6 +12,8 @@ export interface Push {
   readonly publishedMs: number;
   /** Who asked for it; undefined for a push. */
   readonly startedBy?: string | undefined;
+  /** W3C trace context of the message. */
+  readonly traceparent?: string | undefined;
 }
 
 /** The key of a rollout is (service, digest, tag); the id is made of it, so that a push that comes twice finds its record. */
@@ -90,6 +92,7 @@ export function admitAgain(
     ...note(again, nowMs, 'RolloutCreated', `${came(push)} again`),
     ...freshCourse(spec, nowMs),
     spec,
+    traceparent: push.traceparent,
     phase: 'Pending',
     message: 'pushed again, about to start',
     attempt: rollout.attempt + 1,
@@ -196,6 +199,7 @@ export function freshCourse(spec: Service, nowMs: number) {
     architecture: undefined,
   } as const;
   return {
+    attemptMs: nowMs,
     position: { wave: 0, step: 0 },
     targets: Object.fromEntries(spec.targets.map(({ name }) => [name, untouched])),
     pause: undefined,

@@ -81,7 +81,7 @@ export interface AlertSight {
 export const TYPICAL_ERROR_RATIO = 0.2;
 
 /** Sampled every 60 s, then readable after up to 120 s, https://cloud.google.com/monitoring/api/metrics_gcp. */
-const METRIC_LAG_SECONDS = 180;
+export const METRIC_LAG_SECONDS = 180;
 
 /** An alert is evaluated once a minute. */
 export const ALERT_LAG_SECONDS = METRIC_LAG_SECONDS + 60;

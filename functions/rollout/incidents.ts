@@ -28,7 +28,7 @@ export interface OpenIncident {
   readonly policy: string;
 }
 
-export function openIncidents(service: ServiceState, nowMs: number): OpenIncident[] {
+export function openIncidents(service: Pick<ServiceState, 'incidents'>, nowMs: number): OpenIncident[] {
   return Object.entries(service.incidents).flatMap(([id, { policy, openedMs, closedMs }]) => {
     const isOpen = openedMs !== undefined && closedMs === undefined && nowMs - openedMs < INCIDENT_AGE_MS;
     return isOpen ? [{ id, policy }] : [];

@@ -26,7 +26,10 @@ export function linksOf(rollout: Rollout, project: string): Link[] {
 }
 
 /** Every decision about the rollout, in the Logs Explorer. */
-export function logsUrl({ id, createdMs, updatedMs }: Rollout, project: string): string {
+export function logsUrl(
+  { id, createdMs, updatedMs }: Pick<Rollout, 'id' | 'createdMs' | 'updatedMs'>,
+  project: string,
+): string {
   const query = `jsonPayload.rollout="${id}"`;
   const from = new Date(createdMs - 60_000).toISOString();
   const to = new Date(updatedMs + 3_600_000).toISOString();

@@ -1,4 +1,5 @@
 import { type Document, isMap, isNode, isScalar, type LineCounter } from 'yaml';
+import type { z } from 'zod';
 
 /** One thing that is wrong in a policy file, and where. Lines and columns count from 1. */
 export interface Problem {
@@ -9,6 +10,9 @@ export interface Problem {
   readonly path: string;
   readonly message: string;
 }
+
+/** What is wrong, before its place in the file is known. */
+export type Issue = readonly [path: readonly PropertyKey[], message: string, onKey?: boolean];
 
 export interface Source {
   readonly document: Document;
@@ -64,4 +68,36 @@ function printPath(path: readonly PropertyKey[]): string {
     if (typeof part === 'number') return `${printed}[${part}]`;
     return printed ? `${printed}.${String(part)}` : String(part);
   }, '');
+}
+
+/** What the schema found, in the words of the policy. */
+export function issues(base: readonly PropertyKey[], error: z.ZodError): Issue[] {
+  return error.issues.flatMap((issue): Issue[] => {
+    const path = [...base, ...issue.path];
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map(key => [
+        [...path, key],
+        'unknown key; see docs/policy.md for the keys there are',
+        true,
+      ]);
+    }
+    if (issue.code === 'invalid_union') return [closestBranch(path, issue)];
+    return [[path, wording(issue)]];
+  });
+}
+
+/** Of a union's branches the one whose keys fit says best what was meant. */
+function closestBranch(path: readonly PropertyKey[], issue: z.core.$ZodIssueInvalidUnion): Issue {
+  const fitting = issue.errors.find(
+    branch =>
+      branch.every(inner => inner.code !== 'unrecognized_keys') &&
+      branch.some(inner => inner.path.length > 0),
+  );
+  const [first] = fitting ?? [];
+  return first ? [[...path, ...first.path], wording(first)] : [path, issue.message];
+}
+
+function wording(issue: z.core.$ZodIssue): string {
+  const isStandard = issue.code === 'invalid_type' && issue.message.startsWith('Invalid input');
+  return isStandard ? `expected ${issue.expected === 'array' ? 'a list' : issue.expected}` : issue.message;
 }

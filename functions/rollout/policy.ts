@@ -1,11 +1,16 @@
 import semver from 'semver';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
-import { locate, type Problem } from './policy-problems.ts';
+import { globMatches } from './globs.ts';
+import { type Destination, notificationSchema } from './notifications.ts';
+import { contradictions, repeats } from './policy-checks.ts';
+import { duration, name, text } from './policy-fields.ts';
+import { type Issue, issues, locate, type Problem } from './policy-problems.ts';
 
 /** What `rollouts.yaml` says, checked and with every default filled in. Durations are seconds, percentages 0 to 100. */
 export interface Policy {
   readonly services: readonly Service[];
+  readonly notifications: readonly Destination[];
 }
 
 export type Service = z.output<typeof serviceSchema>;
@@ -19,27 +24,6 @@ export type VerifyRules = Service['verify'];
 export type PolicyResult =
   | { readonly ok: true; readonly policy: Policy }
   | { readonly ok: false; readonly problems: readonly Problem[] };
-
-const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/;
-const UNIT_SECONDS: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600 };
-
-const duration = z
-  .string('expected a duration such as 90s, 10m or 1h')
-  .regex(DURATION, 'expected a duration such as 90s, 10m or 1h')
-  .transform(durationSeconds)
-  .meta({ description: 'A number and a unit: 90s, 10m, 1h.', examples: ['10m'] });
-
-function durationSeconds(text: string): number {
-  const [, amount = '0', unit = 's'] = DURATION.exec(text) ?? [];
-  return Number(amount) * (UNIT_SECONDS[unit] ?? 1);
-}
-
-const name = z
-  .string()
-  .regex(/^[a-z]([a-z0-9-]*[a-z0-9])?$/, 'expected lower-case letters, digits and hyphens, a letter first')
-  .max(40, 'expected at most 40 characters');
-
-const text = z.string().min(1, 'expected some text');
 
 const image = z
   .string()
@@ -133,9 +117,9 @@ const step = z.union(
 
 const strategy = z.strictObject({
   waves: z.array(z.array(name).min(1, 'expected at least one target')).min(1).optional(),
-  steps: z.array(step).default([]),
-  progressDeadline: duration.default(600),
-  rollbackWindow: duration.default(3600),
+  steps: z.array(step).prefault([]),
+  progressDeadline: duration.prefault('10m'),
+  rollbackWindow: duration.prefault('1h'),
   onBusy: z.enum(['queue', 'supersede'], 'expected queue or supersede').default('queue'),
   onBurn: z
     .enum(['rollback', 'attribute'], 'expected rollback or attribute')
@@ -181,12 +165,12 @@ const judge = z.union(
     z.literal('off'),
     z.strictObject({
       interval: duration
-        .default(60)
+        .prefault('60s')
         .meta({ description: 'How often a waiting rollout looks at the metrics.' }),
       minRequests: z.int().min(1).default(20),
       margin: z.number().min(0).max(100).default(1).meta({ description: 'Percentage points.' }),
       maxBurn: z.number().positive().default(10),
-      maxExtension: duration.default(1800),
+      maxExtension: duration.prefault('30m'),
     }),
   ],
   'expected off, or {interval, minRequests, margin, maxBurn, maxExtension}',
@@ -251,7 +235,7 @@ const serviceSchema = z
       .default({ path: '/' }),
     strategy: strategy.prefault({}),
     judge: judge.prefault({}),
-    slo: slo.default({ availability: 99 }),
+    slo: slo.prefault({ availability: 99 }),
     windows: z.array(window).default([]),
     commandsTopic: text.default('rollout-commands').meta({
       description:
@@ -266,7 +250,13 @@ const serviceSchema = z
     },
   }));
 
-export const policySchema = z.strictObject({ services: z.array(serviceSchema) });
+export const policySchema = z.strictObject({
+  services: z.array(serviceSchema),
+  notifications: z.array(notificationSchema).default([]),
+});
+
+const list = z.array(z.unknown(), 'expected a list');
+const outerSchema = z.strictObject({ services: list, notifications: list.default([]) });
 
 /**
  * Reads a policy in three stages: YAML, the shape and values of each field, and what fields say about each other. All
@@ -278,36 +268,46 @@ export function parsePolicy(source: string, file: string): PolicyResult {
   if (document.errors.length > 0) {
     return { ok: false, problems: document.errors.map(error => yamlProblem(file, error)) };
   }
-  const at = (path: readonly PropertyKey[], message: string, onKey?: boolean) =>
-    locate({ document, lines, file }, path, message, onKey);
+  const at = (issue: Issue) => locate({ document, lines, file }, ...issue);
 
   const json = toJson(document);
-  if (!json.ok) return { ok: false, problems: [at([], json.problem)] };
-  const outer = z
-    .strictObject({ services: z.array(z.unknown(), 'expected a list') })
-    .safeParse(json.value ?? {});
-  const problems: Problem[] = outer.success ? [] : issues([], outer.error).map(issue => at(...issue));
-  const services: Service[] = [];
-  const listed: readonly unknown[] = outer.success ? outer.data.services : [];
-  listed.forEach((raw, index) => {
-    const parsed = serviceSchema.safeParse(raw);
-    if (!parsed.success) {
-      problems.push(...issues(['services', index], parsed.error).map(issue => at(...issue)));
-      return;
-    }
-    services.push(parsed.data);
-    problems.push(
-      ...contradictions(parsed.data).map(([path, message]) => at(['services', index, ...path], message)),
-    );
+  if (!json.ok) return { ok: false, problems: [at([[], json.problem])] };
+  const outer = outerSchema.safeParse(json.value ?? {});
+  if (!outer.success) return { ok: false, problems: inReadingOrder(issues([], outer.error).map(at)) };
+  const services = readEach('services', outer.data.services, serviceSchema, contradictions);
+  const notifications = readEach('notifications', outer.data.notifications, notificationSchema, () => []);
+  const found = [...services.found, ...notifications.found];
+  return found.length > 0
+    ? { ok: false, problems: inReadingOrder(found.map(at)) }
+    : { ok: true, policy: { services: services.read, notifications: notifications.read } };
+}
+
+/** Each entry of a list by itself, so that what is wrong with one hides nothing about the others. */
+function readEach<T extends { readonly name: string }>(
+  key: 'services' | 'notifications',
+  listed: readonly unknown[],
+  schema: z.ZodType<T>,
+  check: (entry: T) => readonly Issue[],
+): { read: T[]; found: Issue[] } {
+  const found: Issue[] = [];
+  const parsed = listed.flatMap((raw, index) => {
+    const one = schema.safeParse(raw);
+    if (one.success) return [{ index, entry: one.data }];
+    found.push(...issues([key, index], one.error));
+    return [];
   });
-  problems.push(
-    ...repeats(services.map(service => service.name)).map(index =>
-      at(['services', index, 'name'], 'expected a name that no other service has'),
-    ),
-  );
-  return problems.length > 0
-    ? { ok: false, problems: inReadingOrder(problems) }
-    : { ok: true, policy: { services } };
+  for (const { index, entry } of parsed) {
+    found.push(...check(entry).map(([path, ...said]): Issue => [[key, index, ...path], ...said]));
+  }
+  const read = parsed.map(({ entry }) => entry);
+  for (const repeated of repeats(read.map(entry => entry.name))) {
+    const what = key === 'services' ? 'service' : 'destination';
+    found.push([
+      [key, parsed[repeated]?.index ?? repeated, 'name'],
+      `expected a name that no other ${what} has`,
+    ]);
+  }
+  return { read, found };
 }
 
 /** Aliases that unfold to far more than stands in the file are refused by the parser. */
@@ -319,8 +319,6 @@ function toJson(document: Document): { ok: true; value: unknown } | { ok: false;
   }
 }
 
-type Issue = readonly [path: readonly PropertyKey[], message: string, onKey?: boolean];
-
 function yamlProblem(
   file: string,
   error: { message: string; linePos?: readonly { line: number; col: number }[] },
@@ -328,111 +326,6 @@ function yamlProblem(
   const [start] = error.linePos ?? [];
   const message = error.message.split('\n', 1)[0]?.replace(/ at line \d+, column \d+:?$/, '') ?? '';
   return { file, line: start?.line ?? 1, column: start?.col ?? 1, path: '', message };
-}
-
-function issues(base: readonly PropertyKey[], error: z.ZodError): Issue[] {
-  return error.issues.flatMap((issue): Issue[] => {
-    const path = [...base, ...issue.path];
-    if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map(key => [
-        [...path, key],
-        'unknown key; see docs/policy.md for the keys there are',
-        true,
-      ]);
-    }
-    if (issue.code === 'invalid_union') return [closestBranch(path, issue)];
-    return [[path, wording(issue)]];
-  });
-}
-
-/** Of a union's branches the one whose keys fit says best what was meant. */
-function closestBranch(path: readonly PropertyKey[], issue: z.core.$ZodIssueInvalidUnion): Issue {
-  const fitting = issue.errors.find(
-    branch =>
-      branch.every(inner => inner.code !== 'unrecognized_keys') &&
-      branch.some(inner => inner.path.length > 0),
-  );
-  const [first] = fitting ?? [];
-  return first ? [[...path, ...first.path], wording(first)] : [path, issue.message];
-}
-
-function wording(issue: z.core.$ZodIssue): string {
-  const isStandard = issue.code === 'invalid_type' && issue.message.startsWith('Invalid input');
-  return isStandard ? `expected ${issue.expected === 'array' ? 'a list' : issue.expected}` : issue.message;
-}
-
-/** What the fields of one service say about each other. */
-function contradictions(service: Service): Issue[] {
-  return [...namesInWaves(service), ...weightsRise(service), ...placesDiffer(service), ...tagsFit(service)];
-}
-
-function namesInWaves({ targets, strategy }: Service): Issue[] {
-  const found: Issue[] = [];
-  const names = targets.map(spec => spec.name);
-  for (const index of repeats(names))
-    found.push([['targets', index, 'name'], 'expected a name that no other target has']);
-  const placed: string[] = [];
-  strategy.waves.forEach((wave, waveIndex) => {
-    wave.forEach((member, index) => {
-      const path = ['strategy', 'waves', waveIndex, index];
-      if (!names.includes(member))
-        found.push([path, `no target is called ${member}; targets are ${names.join(', ')}`]);
-      if (placed.includes(member)) found.push([path, `${member} is in a wave already; a target moves once`]);
-      placed.push(member);
-    });
-  });
-  const missing = names.filter(member => !placed.includes(member));
-  if (missing.length > 0)
-    found.push([['strategy', 'waves'], `no wave has ${missing.join(', ')}; every target needs one`]);
-  return found;
-}
-
-function weightsRise({ strategy }: Service): Issue[] {
-  const found: Issue[] = [];
-  let highest = 0;
-  strategy.steps.forEach((one, index) => {
-    if (!('setWeight' in one)) return;
-    if (one.setWeight <= highest) {
-      found.push([
-        ['strategy', 'steps', index, 'setWeight'],
-        `expected more than the ${highest} of the step before`,
-      ]);
-    }
-    highest = Math.max(highest, one.setWeight);
-  });
-  return found;
-}
-
-function placesDiffer({ targets }: Service): Issue[] {
-  return repeats(targets.map(placeOf)).map(index => [
-    ['targets', index],
-    'another target is this place already',
-  ]);
-}
-
-function placeOf(spec: TargetSpec): string {
-  if (spec.cloudRun) return `${spec.cloudRun.project}/${spec.cloudRun.region}/${spec.cloudRun.service}`;
-  return `${spec.gke?.cluster}/${spec.gke?.namespace}/${spec.gke?.deployment}`;
-}
-
-/** Cloud Run gives a tag and its service's name 46 characters together; `previous` is the longest tag used here. */
-function tagsFit({ targets }: Service): Issue[] {
-  const longest = 46 - 'previous'.length;
-  return targets.flatMap((spec, index): Issue[] =>
-    spec.cloudRun && spec.cloudRun.service.length > longest
-      ? [
-          [
-            ['targets', index, 'cloudRun', 'service'],
-            `expected at most ${longest} characters, to leave room for traffic tags`,
-          ],
-        ]
-      : [],
-  );
-}
-
-/** Indexes of the values that stand earlier in the list already. */
-function repeats(values: readonly string[]): number[] {
-  return values.flatMap((value, index) => (values.indexOf(value) < index ? [index] : []));
 }
 
 function inReadingOrder(problems: readonly Problem[]): Problem[] {
@@ -444,14 +337,6 @@ export function tagMatches(patterns: readonly TagPattern[], pushedTag: string): 
   return patterns.some(pattern =>
     typeof pattern === 'string' ? globMatches(pattern, pushedTag) : rangeMatches(pattern.semver, pushedTag),
   );
-}
-
-function globMatches(glob: string, pushedTag: string): boolean {
-  const source = glob
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  return new RegExp(`^${source}$`).test(pushedTag);
 }
 
 function rangeMatches(range: string, pushedTag: string): boolean {

@@ -25,6 +25,10 @@ export interface Rollout {
   readonly epoch: number;
   /** 1, and one more for every `retry`: part of the revision's name. */
   readonly attempt: number;
+  /** When this attempt was asked for; records of old lack it. */
+  readonly attemptMs?: number | undefined;
+  /** W3C trace context of the push: all that comes of it joins that trace. Records of old lack it. */
+  readonly traceparent?: string | undefined;
   /** The service's policy as it was when the rollout was created. */
   readonly spec: Service;
   readonly owner: Owner | undefined;

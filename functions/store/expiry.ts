@@ -17,3 +17,6 @@ export function isExpired(document: Documents[Kind], nowMs: number): boolean {
   const atMs = expiresMs(document);
   return atMs !== undefined && atMs <= nowMs;
 }
+
+/** What {@link expiresMs} looks at. */
+export const EXPIRY_FIELDS = ['receivedMs', 'phase', 'updatedMs'] as const;

@@ -7,9 +7,18 @@ import type {
 } from '@google-cloud/firestore';
 import { SlipwayError } from '../errors.ts';
 import { calling, normalise } from '../google/errors.ts';
-import { isExpired } from './expiry.ts';
+import { EXPIRY_FIELDS, isExpired } from './expiry.ts';
 import { documentId, fromFields, toFields } from './firestore-documents.ts';
-import type { Documents, Kind, Store, Transaction, Where } from './store.ts';
+import {
+  type Documents,
+  type Fields,
+  goneDocument,
+  type Kind,
+  pick,
+  type Store,
+  type Transaction,
+  type Where,
+} from './store.ts';
 
 /**
  * One collection per kind; a document has the fields of its JSON, and `expiresAt` where it expires.
@@ -31,8 +40,15 @@ const NEWEST_BY: Readonly<Record<Kind, string | undefined>> = {
   service: undefined,
 };
 
+/** The field that stands for a document's id in an order: `FieldPath.documentId()`, without loading the client. */
+const DOCUMENT_ID = '__name__';
+
 /** Records of half a megabyte each still fit into a function's memory. */
 const PAGE_SIZE = 50;
+/** And a few fields of each are little. */
+const SUMMARY_PAGE_SIZE = 300;
+/** A page that goes on behind a snapshot needs what it is ordered by. */
+const ORDER_FIELDS = ['createdMs'] as const;
 
 /** With the client's backoff, which begins at a second, there is time for this many. */
 const MAX_ATTEMPTS = 6;
@@ -64,9 +80,17 @@ export function firestoreStore(
       const operation = `read ${kind} ${id}`;
       return inTime(timeoutMs, operation, () => calling(operation, () => readOne(database, kind, id)));
     },
-    list(kind, where = {}) {
+    list(kind, where = {}, fields) {
       const operation = `list ${COLLECTIONS[kind]}`;
-      return inTime(timeoutMs, operation, () => calling(operation, () => listAll(database, kind, where)));
+      return inTime(timeoutMs, operation, () =>
+        calling(operation, () => listAll(database, kind, where, fields)),
+      );
+    },
+    readEach(kind, ids, fields) {
+      const operation = `read ${COLLECTIONS[kind]}`;
+      return inTime(timeoutMs, operation, () =>
+        calling(operation, () => readEach(database, kind, ids, fields)),
+      );
     },
     transact(work) {
       const turn = last;
@@ -106,21 +130,58 @@ function alive<K extends Kind>({ nowMs }: Database, snapshot: DocumentSnapshot):
   return isExpired(document, nowMs()) ? undefined : document;
 }
 
-async function listAll<K extends Kind>(database: Database, kind: K, where: Where): Promise<Documents[K][]> {
+async function listAll<K extends Kind, F extends Fields<K>>(
+  database: Database,
+  kind: K,
+  where: Where,
+  fields: readonly F[] | undefined,
+): Promise<Pick<Documents[K], F>[]> {
   const { limit = Number.POSITIVE_INFINITY } = where;
-  const pageSize = Math.min(limit, PAGE_SIZE);
-  const documents: Documents[K][] = [];
-  let page = query(database, kind, where).limit(pageSize);
+  const pageSize = Math.min(limit, fields ? SUMMARY_PAGE_SIZE : PAGE_SIZE);
+  const documents: Pick<Documents[K], F>[] = [];
+  let page = await behind(database, kind, where, query(database, kind, where).limit(pageSize));
+  if (fields) page = page.select(...fieldNames(fields));
   for (;;) {
     const { docs } = await page.get();
     for (const snapshot of docs) {
       const document = alive<K>(database, snapshot);
-      if (document) documents.push(document);
+      if (document) documents.push(pick<K, F>(document, fields));
     }
     const last = docs.at(-1);
     if (!last || docs.length < pageSize || documents.length >= limit) return documents.slice(0, limit);
     page = page.startAfter(last);
   }
+}
+
+/** A snapshot, and not the values of its fields: what was created in the same millisecond goes by its id. */
+async function behind(database: Database, kind: Kind, { after }: Where, found: Query): Promise<Query> {
+  if (after === undefined) return found;
+  if (NEWEST_BY[kind] === undefined) return found.orderBy(DOCUMENT_ID).startAfter(documentId(after));
+  const last = await reference(database, kind, after).get();
+  if (!last.exists) throw goneDocument(kind, after);
+  return found.startAfter(last);
+}
+
+/** What was selected alone does not tell whether it has expired. */
+function fieldNames(fields: readonly string[]): string[] {
+  return [...new Set([...fields, ...EXPIRY_FIELDS, ...ORDER_FIELDS])];
+}
+
+/** In one call, however many they are. */
+async function readEach<K extends Kind, F extends Fields<K>>(
+  database: Database,
+  kind: K,
+  ids: readonly string[],
+  fields: readonly F[] | undefined,
+): Promise<Pick<Documents[K], F>[]> {
+  if (ids.length === 0) return [];
+  const references = ids.map(id => reference(database, kind, id));
+  const mask = fields ? { fieldMask: fieldNames(fields) } : {};
+  const snapshots = await database.firestore.getAll(...references, mask);
+  return snapshots.flatMap(snapshot => {
+    const document = alive<K>(database, snapshot);
+    return document ? [pick<K, F>(document, fields)] : [];
+  });
 }
 
 function query({ firestore }: Database, kind: Kind, { service, phases = [] }: Where): Query {

@@ -19,6 +19,34 @@ export interface Workload {
   /** Override the image's Entrypoint and Cmd, as in Kubernetes. */
   readonly command?: readonly string[] | undefined;
   readonly args?: readonly string[] | undefined;
+  /** Whose use of CPU it is; without it nobody measures. */
+  readonly consumer?: Consumer | undefined;
+}
+
+/** Who uses CPU, and how many CPUs it was promised; 0 for none. */
+export interface Consumer {
+  readonly cpus: number;
+  readonly by: (ServedBy & { readonly kind: 'cloudRun' }) | ContainerOfPod;
+}
+
+export interface ContainerOfPod {
+  readonly kind: 'container';
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+}
+
+/** What was used of the promised CPUs over a while, as Monitoring wants to know it. */
+export interface UsedCpu {
+  readonly atMs: number;
+  readonly share: number;
+  readonly by: (ServedBy & { readonly kind: 'cloudRun' }) | (ContainerOfPod & Cluster);
+}
+
+export interface Cluster {
+  readonly project: string;
+  readonly location: string;
+  readonly cluster: string;
 }
 
 export type InstanceState =

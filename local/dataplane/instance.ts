@@ -1,7 +1,8 @@
 import { createServer } from 'node:net';
 import { type Clock, sleep } from '../clock.ts';
 import { type Command, type Failure, planCommand } from './command.ts';
-import type { Instance, InstanceState, Workload } from './dataplane.ts';
+import { cpuMs, type Metered } from './cpu.ts';
+import type { InstanceState, Workload } from './dataplane.ts';
 import { type ImageStore, PullError } from './images.ts';
 import { type Exit, type NodeProcess, startNode } from './processes.ts';
 
@@ -21,7 +22,7 @@ export interface InstanceOptions {
 const MAX_PORT_ATTEMPTS = 5;
 
 /** One run of an image, from pull to exit. It is never started again: that is the control planes' business. */
-export class ProcessInstance implements Instance {
+export class ProcessInstance implements Metered {
   readonly workload: Workload;
   readonly #options: InstanceOptions;
   readonly #listeners = new Set<(state: InstanceState) => void>();
@@ -45,6 +46,11 @@ export class ProcessInstance implements Instance {
   onChange(listener: (state: InstanceState) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  cpuMs(): number | undefined {
+    const pid = this.#state.phase === 'ready' ? this.#process?.pid : undefined;
+    return pid === undefined ? undefined : cpuMs(pid);
   }
 
   stop(): Promise<void> {

@@ -1,18 +1,25 @@
 import http from 'node:http';
+import https from 'node:https';
 import type { Clock } from '../clock.ts';
 
 export interface LoadOptions {
-  /** `http://127.0.0.1:PORT` */
+  /** `http://127.0.0.1:PORT`; https too. */
   readonly url: string;
   readonly path?: string;
   readonly ratePerSecond: number;
+  /** Nothing is sent after so many were due. */
+  readonly requests?: number;
   /** Asked anew for every request. */
   readonly headers?: () => Readonly<Record<string, string>>;
   readonly clock: Clock;
   /** Requests waiting for an answer; beyond that, requests that are due are left out and counted as skipped. */
   readonly maxInFlight?: number;
+  /** 30 s unless told. */
+  readonly timeoutMs?: number;
   /** Outcomes kept in `recent`. */
   readonly keepRecent?: number;
+  /** Told of every request that has ended. */
+  readonly onOutcome?: (outcome: LoadOutcome) => void;
 }
 
 export interface Counts {
@@ -20,13 +27,15 @@ export interface Counts {
   bad: number;
 }
 
-/** One request that has ended. What the body does not tell is undefined. */
+/** One request that has ended. What neither the body nor the headers `x-slipway-…` tell is undefined. */
 export interface LoadOutcome {
   readonly sentMs: number;
   readonly atMs: number;
   /** Undefined when there was no answer; `error` then says why. */
   readonly status: number | undefined;
   readonly error: string | undefined;
+  /** `ECONNREFUSED`, `timeout`; with `error`, where the system names it. */
+  readonly errorCode: string | undefined;
   readonly version: string | undefined;
   readonly revision: string | undefined;
   readonly region: string | undefined;
@@ -54,35 +63,42 @@ export interface Load {
   snapshot(): LoadSnapshot;
   /** Sends nothing new and waits for the answers that are due. */
   stop(): Promise<void>;
+  /** Sends nothing new and gives up the requests under way, which then are counted nowhere. */
+  giveUp(): void;
 }
 
 const TICK_MS = 20;
 const REQUEST_TIMEOUT_MS = 30_000;
+/** Of an answer's body; who answered is told at its beginning. */
+const MOST_BODY_CHARACTERS = 65_536;
 
 /** Sends requests at a steady rate, whatever the answers are, and reads from them who answered. */
 export function startLoad(options: LoadOptions): Load {
-  const { clock, maxInFlight = 100 } = options;
-  const agent = new http.Agent({ keepAlive: true, maxSockets: maxInFlight });
+  const { clock, maxInFlight = 100, requests = Number.POSITIVE_INFINITY } = options;
+  const client = clientFor(options.url, maxInFlight);
   const tally = new Tally(options.keepRecent ?? 20_000);
   const inFlight = new Set<Promise<void>>();
   const startMs = clock.nowMs();
   let due = 0;
+  let isOver = false;
   let cancelTick = clock.after(0, tick);
 
   function tick(): void {
     const dueNow = Math.floor(((clock.nowMs() - startMs) * options.ratePerSecond) / 1000) + 1;
-    for (; due < dueNow; due++) {
+    for (; due < Math.min(dueNow, requests); due++) {
       if (inFlight.size >= maxInFlight) tally.skipped++;
       else sendOne();
     }
-    cancelTick = clock.after(TICK_MS, tick);
+    if (due < requests) cancelTick = clock.after(TICK_MS, tick);
   }
 
   function sendOne(): void {
     tally.sent++;
-    const request = send(options, agent).then(outcome => {
-      tally.add(outcome);
+    const request = send(options, client).then(outcome => {
       inFlight.delete(request);
+      if (isOver) return;
+      tally.add(outcome);
+      options.onOutcome?.(outcome);
     });
     inFlight.add(request);
   }
@@ -92,43 +108,69 @@ export function startLoad(options: LoadOptions): Load {
     async stop() {
       cancelTick();
       await Promise.all(inFlight);
-      agent.destroy();
+      client.agent.destroy();
+    },
+    giveUp() {
+      isOver = true;
+      cancelTick();
+      client.agent.destroy();
     },
   };
 }
 
-function send(options: LoadOptions, agent: http.Agent): Promise<LoadOutcome> {
+interface Client {
+  readonly get: typeof http.get;
+  readonly agent: http.Agent;
+}
+
+function clientFor(url: string, maxSockets: number): Client {
+  const { get, Agent } = url.startsWith('https:') ? https : http;
+  return { get, agent: new Agent({ keepAlive: true, maxSockets }) };
+}
+
+function send(options: LoadOptions, { get, agent }: Client): Promise<LoadOutcome> {
   const { clock } = options;
   const sentMs = clock.nowMs();
   return new Promise(resolve => {
-    const end = (status: number | undefined, body: string, error?: string) => {
+    const end = (
+      answered: Pick<LoadOutcome, 'status' | 'error' | 'errorCode'>,
+      who = whoAnswered('', {}),
+    ) => {
       cancelTimeout();
-      resolve({ sentMs, atMs: clock.nowMs(), status, error, ...whoAnswered(body) });
+      resolve({ sentMs, atMs: clock.nowMs(), ...answered, ...who });
     };
-    const request = http.get(
+    const fail = (error: Error) => {
+      const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+      end({ status: undefined, error: error.message || (code ?? error.name), errorCode: code });
+    };
+    const request = get(
       `${options.url}${options.path ?? '/'}`,
       { agent, headers: options.headers?.() },
       answer => {
         let body = '';
         answer.setEncoding('utf8');
-        answer.on('data', chunk => {
-          body += chunk;
+        answer.on('data', (chunk: string) => {
+          if (body.length < MOST_BODY_CHARACTERS) body += chunk;
         });
-        answer.on('end', () => end(answer.statusCode, body));
-        answer.on('error', error => end(undefined, body, error.message));
+        answer.on('end', () => {
+          const { statusCode: status, headers } = answer;
+          end({ status, error: undefined, errorCode: undefined }, whoAnswered(body, headers));
+        });
+        answer.on('error', fail);
       },
     );
-    const cancelTimeout = clock.after(REQUEST_TIMEOUT_MS, () =>
-      request.destroy(new Error('no answer in time')),
+    const cancelTimeout = clock.after(options.timeoutMs ?? REQUEST_TIMEOUT_MS, () =>
+      request.destroy(Object.assign(new Error('no answer in time'), { code: 'timeout' })),
     );
-    request.on('error', error => end(undefined, '', error.message));
+    request.on('error', fail);
   });
 }
 
-function whoAnswered(body: string) {
+/** The sample service says it in its body; any other may say it in headers. */
+function whoAnswered(body: string, headers: http.IncomingHttpHeaders) {
   const json = parseObject(body);
   const text = (name: string) => {
-    const value = json[name];
+    const value = json[name] ?? headers[`x-slipway-${name}`];
     return typeof value === 'string' ? value : undefined;
   };
   return {

@@ -1,6 +1,7 @@
 import type { Registry } from '../../functions/image/registry.ts';
 import type { Clock } from '../clock.ts';
 import { type HttpServer, serve } from '../http.ts';
+import { type Metered, meterCpu, type OnCpu } from './cpu.ts';
 import type { DataPlane, Instance, Workload } from './dataplane.ts';
 import { ImageStore } from './images.ts';
 import { ProcessInstance } from './instance.ts';
@@ -17,6 +18,8 @@ export interface LocalDataPlaneOptions {
   readonly startDeadlineMs?: number;
   readonly stopGraceMs?: number;
   readonly drainMs?: number;
+  /** What becomes of the CPU that workloads use, and how often it is looked at. */
+  readonly cpu?: { readonly everyMs: number; readonly onCpu: OnCpu };
 }
 
 /** Cloud Run's TCP startup probe waits this long unless told otherwise. */
@@ -29,12 +32,15 @@ const DRAIN_MS = 200;
 export class LocalDataPlane implements DataPlane {
   readonly #options: LocalDataPlaneOptions;
   readonly #images: ImageStore;
-  readonly #instances = new Set<Instance>();
+  readonly #instances = new Set<Metered>();
+  readonly #stopMeter: () => void;
   readonly #metadataServers = new Map<string, Promise<HttpServer>>();
 
   constructor(options: LocalDataPlaneOptions) {
     this.#options = options;
     this.#images = new ImageStore(options.registry, options.cacheDir);
+    const { clock, cpu } = options;
+    this.#stopMeter = cpu ? meterCpu(this.#instances, clock, cpu.everyMs, cpu.onCpu) : () => {};
   }
 
   run(workload: Workload): Instance {
@@ -56,6 +62,7 @@ export class LocalDataPlane implements DataPlane {
 
   /** Resolves when every process is gone and every port of the data plane is free again. */
   async stopAll(): Promise<void> {
+    this.#stopMeter();
     await Promise.all([...this.#instances].map(instance => instance.stop()));
     const servers = [...this.#metadataServers.values()];
     this.#metadataServers.clear();

@@ -2,10 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
+import { programUrl } from '../files.ts';
 import type { Command } from './command.ts';
 
 /** A run of Node that cannot outlive this process, not even when this process is killed. */
 export interface NodeProcess {
+  /** undefined when it could not be started. */
+  readonly pid: number | undefined;
   /** The newest lines of standard output and error, oldest first. */
   lastLines(): readonly string[];
   /** Does nothing once it has ended. */
@@ -20,7 +23,7 @@ export interface Exit {
   readonly signal: NodeJS.Signals | undefined;
 }
 
-const LIFELINE = new URL('./lifeline.ts', import.meta.url).href;
+const LIFELINE = programUrl('dataplane/lifeline').href;
 const MAX_LINES = 50;
 const MAX_LINE_LENGTH = 4096;
 
@@ -50,6 +53,7 @@ export function startNode(command: Command, onListening: (port: number) => void)
   const lifeline = child.stdio[3];
   if (lifeline && 'read' in lifeline) eachLine(lifeline, line => onListening(Number(line)));
   return {
+    pid: child.pid,
     lastLines: () => [...lines],
     kill: signal => {
       if (alive.has(child)) child.kill(signal);

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { type NodeProcess, startNode } from '../dataplane/processes.ts';
+import { programUrl } from '../files.ts';
 
 export const FUNCTION_NAMES = [
   'imagePush',
@@ -30,11 +31,21 @@ interface Host {
   readonly ports: readonly number[];
 }
 
-const HOST = fileURLToPath(new URL('./host.ts', import.meta.url));
+const HOST = fileURLToPath(programUrl('functions/host'));
 
-/** Runs the functions in a process of their own, which sees nothing but the given environment. */
-export async function startFunctions(env: Readonly<Record<string, string>>): Promise<Functions> {
-  let host = await startHost(env, []);
+/**
+ * Runs the functions in a process of their own, which sees nothing but the given environment.
+ *
+ * @param wanted ports of some of them; the others get free ones
+ * @param folder what `npm run build` wrote; without it they run from their sources
+ */
+export async function startFunctions(
+  env: Readonly<Record<string, string>>,
+  wanted: Partial<Record<FunctionName, number>> = {},
+  folder?: string,
+): Promise<Functions> {
+  const start = (ports: readonly number[]) => startHost(env, ports, folder);
+  let host = await start(FUNCTION_NAMES.map(name => wanted[name] ?? 0));
   const { ports } = host;
   async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     host.process.kill(signal);
@@ -45,18 +56,23 @@ export async function startFunctions(env: Readonly<Record<string, string>>): Pro
     lastLines: () => host.process.lastLines(),
     crash: () => end('SIGKILL'),
     async restart() {
-      host = await startHost(env, ports);
+      host = await start(ports);
     },
     stop: () => end('SIGTERM'),
   };
 }
 
-/** @param wanted ports in the order of the functions; free ones without them */
-function startHost(env: Readonly<Record<string, string>>, wanted: readonly number[]): Promise<Host> {
+/** @param wanted ports in the order of the functions; 0 for any free one */
+function startHost(
+  env: Readonly<Record<string, string>>,
+  wanted: readonly number[],
+  folder: string | undefined,
+): Promise<Host> {
+  const from = folder === undefined ? [] : ['--folder', folder];
   const places = FUNCTION_NAMES.map((name, index) => `${name}:${wanted[index] ?? 0}`);
   return new Promise((resolve, reject) => {
     const ports: number[] = [];
-    const host = startNode({ args: [HOST, ...places], cwd: process.cwd(), env }, port => {
+    const host = startNode({ args: [HOST, ...from, ...places], cwd: process.cwd(), env }, port => {
       ports.push(port);
       if (ports.length === FUNCTION_NAMES.length) resolve({ process: host, ports });
     });

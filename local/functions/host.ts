@@ -1,28 +1,35 @@
 /**
  * Serves the functions named on the command line as NAME:PORT (0 for any free port), in this order, with the functions
  * framework's own server: what Cloud Functions does with one container each. The environment is that of the functions.
+ * With `--folder FOLDER` they are those that `npm run build` wrote there.
  */
-import '../../functions/index.ts';
+import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
 import { getTestServer } from '@google-cloud/functions-framework/testing';
 import { listen } from '../http.ts';
-
-/** Below the ports that systems give to connections: what listens here finds its port free when it starts again. */
-const FIRST_PORT = 20_000;
-const PORTS = 10_000;
+import { isTaken, somePort } from './ports.ts';
 
 /** How often a port is tried that somebody has: another one each time, or the wanted one once more. */
 const MOST_ATTEMPTS = 100;
 const REST_MS = 100;
 
-for (const place of process.argv.slice(2)) {
+const { values, positionals } = parseArgs({
+  options: { folder: { type: 'string' } },
+  allowPositionals: true,
+});
+if (values.folder === undefined) await import('../../functions/index.ts');
+else await import(pathToFileURL(join(values.folder, 'index.js')).href);
+
+for (const place of positionals) {
   const [name = '', port] = place.split(':');
   await serve(name, Number(port));
 }
 
 async function serve(name: string, wanted: number): Promise<void> {
   for (let attempt = 1; ; attempt++) {
-    const port = wanted || FIRST_PORT + Math.floor(Math.random() * PORTS);
+    const port = wanted || somePort();
     try {
       await listen(getTestServer(name), port);
       return;
@@ -31,8 +38,4 @@ async function serve(name: string, wanted: number): Promise<void> {
       if (wanted) await setTimeout(REST_MS);
     }
   }
-}
-
-function isTaken(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
 }

@@ -3,6 +3,7 @@ import type { Architecture, DataPlane } from '../dataplane/dataplane.ts';
 import { ContainerRuntime } from './container-runtime.ts';
 import { type Pass, withCondition } from './controller.ts';
 import { type Condition, type Container, type Node, type Pod, timestamp } from './objects.ts';
+import { parseQuantity } from './quantities.ts';
 import { Readiness, type HttpGet } from './readiness.ts';
 import type { Store } from './store.ts';
 
@@ -94,6 +95,10 @@ export class Kubelet {
         env: environment(container, pod, ip),
         command: container.command,
         args: container.args,
+        consumer: {
+          by: { kind: 'container', namespace, pod: name, container: container.name } as const,
+          cpus: parseQuantity(container.resources?.requests?.['cpu']),
+        },
       };
       return new ContainerRuntime(container.name, workload, this.#clock, this.#dataPlane, this.#changed);
     });

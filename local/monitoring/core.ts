@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { ServedRequest } from '../dataplane/dataplane.ts';
+import type { ServedRequest, UsedCpu } from '../dataplane/dataplane.ts';
 import { ApiError, type HttpReply } from '../http.ts';
 import { PolicyWatch } from './alerting.ts';
 import { Collection } from './collection.ts';
@@ -7,6 +7,8 @@ import { checkThreshold } from './conditions.ts';
 import { type Incident, testNotification } from './incidents.ts';
 import { Notifier, type Publish } from './notifier.ts';
 import { type PrometheusQuery, queryPrometheus } from './prometheus.ts';
+import { parseSeriesFilter } from './filter.ts';
+import { CPU_METRICS } from './metrics.ts';
 import { parseQuery, queryTimeSeries } from './query.ts';
 import {
   channelSchema,
@@ -19,7 +21,7 @@ import {
 } from './resources.ts';
 import { parseBurnRateSelector } from './slo.ts';
 import type { TimeSeries } from './time-series.ts';
-import { Traffic } from './traffic.ts';
+import { Traffic, Usage } from './traffic.ts';
 
 export interface MonitoringOptions {
   readonly clock: Clock;
@@ -45,6 +47,7 @@ export class MonitoringCore {
   readonly notifier: Notifier;
   readonly #clock: Clock;
   readonly #traffic: Traffic;
+  readonly #usage: Usage;
   readonly #evaluateEveryMs: number;
   readonly #watches = new Map<string, PolicyWatch>();
   readonly #incidents: Incident[] = [];
@@ -54,11 +57,13 @@ export class MonitoringCore {
   constructor(options: MonitoringOptions) {
     this.#clock = options.clock;
     this.samplePeriodMs = options.samplePeriodMs ?? 60_000;
-    this.#traffic = new Traffic({
+    const sampling = {
       samplePeriodMs: this.samplePeriodMs,
       visibleAfterMs: options.visibleAfterMs ?? 120_000,
       retentionMs: options.retentionMs ?? 25 * 3_600_000,
-    });
+    };
+    this.#traffic = new Traffic(sampling);
+    this.#usage = new Usage(sampling);
     this.#evaluateEveryMs = options.evaluateEveryMs ?? 60_000;
     this.notifier = new Notifier(options.publish, name => this.channels.find(name));
     this.#scheduleEvaluation();
@@ -68,13 +73,16 @@ export class MonitoringCore {
     this.#traffic.record(served);
   }
 
+  recordCpu(used: UsedCpu): void {
+    this.#usage.record(used);
+  }
+
   /** `query` as in the query string of `timeSeries.list`. */
   listTimeSeries(project: string, query: URLSearchParams): TimeSeries[] {
-    return queryTimeSeries(
-      this.#traffic,
-      parseQuery(project, query, this.samplePeriodMs),
-      this.#clock.nowMs(),
-    );
+    const parsed = parseQuery(project, query, this.samplePeriodMs);
+    const { metricType } = parseSeriesFilter(parsed.filter);
+    const measured = CPU_METRICS.has(metricType) ? this.#usage : this.#traffic;
+    return queryTimeSeries(measured, parsed, this.#clock.nowMs());
   }
 
   /** PromQL, with Prometheus's own answers and errors. */

@@ -1,32 +1,50 @@
-/**
- * Latencies in milliseconds, as a histogram with exponential buckets: below 1, then 66 that each reach 1.4 times as far
- * as the one before, then the rest. Those are the bounds of Google's own latency metrics.
- */
-export const BUCKETS = { numFiniteBuckets: 66, growthFactor: 1.4, scale: 1 } as const;
+/** Exponential buckets: below `scale`, then so many that each reach `growthFactor` times as far as the one before, then the rest. */
+export interface Buckets {
+  readonly numFiniteBuckets: number;
+  readonly growthFactor: number;
+  readonly scale: number;
+}
 
-const OVERFLOW = BUCKETS.numFiniteBuckets + 1;
+/** Of latencies in milliseconds: the bounds of Google's own latency metrics. */
+export const BUCKETS: Buckets = { numFiniteBuckets: 66, growthFactor: 1.4, scale: 1 };
 
+/** Of shares of a CPU, from a hundredth to three. */
+export const SHARE_BUCKETS: Buckets = { numFiniteBuckets: 60, growthFactor: 1.1, scale: 0.01 };
+
+/** A histogram. */
 export class Distribution {
+  readonly #options: Buckets;
   #count = 0;
   #sum = 0;
   #sumOfSquares = 0;
   /** Values per bucket, by its number. */
   readonly #buckets = new Map<number, number>();
 
+  constructor(options: Buckets = BUCKETS) {
+    this.#options = options;
+  }
+
   get count(): number {
     return this.#count;
+  }
+
+  /** NaN when there are no values. */
+  get mean(): number {
+    return this.#sum / this.#count;
   }
 
   add(value: number): void {
     this.#count++;
     this.#sum += value;
     this.#sumOfSquares += value * value;
-    const bucket = bucketOf(value);
+    const bucket = bucketOf(value, this.#options);
     this.#buckets.set(bucket, (this.#buckets.get(bucket) ?? 0) + 1);
   }
 
-  static merge(parts: Iterable<Distribution>): Distribution {
-    const whole = new Distribution();
+  /** All of the same buckets. */
+  static merge(parts: readonly Distribution[]): Distribution {
+    const [first] = parts;
+    const whole = new Distribution(first ? first.#options : BUCKETS);
     for (const part of parts) {
       whole.#count += part.#count;
       whole.#sum += part.#sum;
@@ -42,7 +60,7 @@ export class Distribution {
   countBelow(limit: number): number {
     let below = 0;
     for (const [bucket, count] of this.#buckets) {
-      const { from, to } = boundsOf(bucket);
+      const { from, to } = boundsOf(bucket, this.#options);
       if (to <= limit) below += count;
       else if (from < limit && to < Infinity) below += (count * (limit - from)) / (to - from);
     }
@@ -54,7 +72,7 @@ export class Distribution {
     let missing = this.#count * share;
     for (const bucket of [...this.#buckets.keys()].sort((a, b) => a - b)) {
       const count = this.#buckets.get(bucket) ?? 0;
-      const { from, to } = boundsOf(bucket);
+      const { from, to } = boundsOf(bucket, this.#options);
       if (missing <= count) return to === Infinity ? from : from + ((to - from) * missing) / count;
       missing -= count;
     }
@@ -63,28 +81,30 @@ export class Distribution {
 
   /** `google.api.Distribution`. */
   toJSON(): object {
-    const mean = this.#count === 0 ? 0 : this.#sum / this.#count;
+    const mean = this.#count === 0 ? 0 : this.mean;
     const last = Math.max(-1, ...this.#buckets.keys());
     return {
       count: String(this.#count),
       mean,
       sumOfSquaredDeviation: Math.max(0, this.#sumOfSquares - this.#count * mean * mean),
-      bucketOptions: { exponentialBuckets: BUCKETS },
+      bucketOptions: { exponentialBuckets: this.#options },
       bucketCounts: Array.from({ length: last + 1 }, (_, bucket) => String(this.#buckets.get(bucket) ?? 0)),
     };
   }
 }
 
-function bucketOf(value: number): number {
-  if (value < BUCKETS.scale) return 0;
-  const bucket = Math.floor(Math.log(value / BUCKETS.scale) / Math.log(BUCKETS.growthFactor)) + 1;
-  return Math.min(bucket, OVERFLOW);
+function bucketOf(value: number, { scale, growthFactor, numFiniteBuckets }: Buckets): number {
+  if (value < scale) return 0;
+  const bucket = Math.floor(Math.log(value / scale) / Math.log(growthFactor)) + 1;
+  return Math.min(bucket, numFiniteBuckets + 1);
 }
 
-function boundsOf(bucket: number): { from: number; to: number } {
-  const { scale, growthFactor } = BUCKETS;
+function boundsOf(
+  bucket: number,
+  { scale, growthFactor, numFiniteBuckets }: Buckets,
+): { from: number; to: number } {
   return {
     from: bucket === 0 ? 0 : scale * growthFactor ** (bucket - 1),
-    to: bucket === OVERFLOW ? Infinity : scale * growthFactor ** bucket,
+    to: bucket > numFiniteBuckets ? Infinity : scale * growthFactor ** bucket,
   };
 }

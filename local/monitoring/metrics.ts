@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { ServedBy } from '../dataplane/dataplane.ts';
+import type { ServedBy, UsedCpu } from '../dataplane/dataplane.ts';
 import type { Labels, SeriesId, TimeSeries, ValueType } from './time-series.ts';
 
 export interface MetricDescriptor {
-  readonly resource: 'cloud_run_revision' | 'https_lb_rule' | 'prometheus_target';
+  readonly resource: 'cloud_run_revision' | 'https_lb_rule' | 'prometheus_target' | 'k8s_container';
   readonly valueType: ValueType;
   readonly unit: string;
 }
@@ -25,6 +25,23 @@ export const METRICS: ReadonlyMap<string, MetricDescriptor> = new Map<string, Me
   ],
 ]);
 
+/** https://cloud.google.com/monitoring/api/metrics_gcp and metrics_kubernetes */
+export const CPU_METRICS: ReadonlyMap<string, MetricDescriptor> = new Map<string, MetricDescriptor>([
+  [
+    'run.googleapis.com/container/cpu/utilizations',
+    { resource: 'cloud_run_revision', valueType: 'DISTRIBUTION', unit: '10^2.%' },
+  ],
+  [
+    'kubernetes.io/container/cpu/request_utilization',
+    { resource: 'k8s_container', valueType: 'DOUBLE', unit: '1' },
+  ],
+]);
+
+/** Numbers that stand for a moment. */
+export function kindOf({ valueType }: MetricDescriptor): TimeSeries['metricKind'] {
+  return valueType === 'DOUBLE' ? 'GAUGE' : 'DELTA';
+}
+
 /**
  * What containers in a cluster would count of themselves with any Prometheus library. Managed Prometheus keeps its metrics
  * under such types, but here they can be asked for in PromQL alone.
@@ -38,13 +55,13 @@ export const APPLICATION_METRICS: ReadonlyMap<string, MetricDescriptor> = new Ma
 
 /** A series of this metric before its first point; undefined for a metric that nobody writes. */
 export function emptySeries(type: string): TimeSeries | undefined {
-  const descriptor = METRICS.get(type);
+  const descriptor = METRICS.get(type) ?? CPU_METRICS.get(type);
   if (!descriptor) return undefined;
   const { resource, valueType, unit } = descriptor;
   return {
     metric: { type, labels: {} },
     resource: { type: resource, labels: {} },
-    metricKind: 'DELTA',
+    metricKind: kindOf(descriptor),
     valueType,
     unit,
     points: [],
@@ -60,6 +77,26 @@ export interface Observer {
 export function observersOf(by: ServedBy, status: number): Observer[] {
   const observer = { resource: resourceOf(by), metricLabels: responseLabels(by, status) };
   return by.kind === 'cloudRun' ? [observer] : [observer, applicationOf(by, status)];
+}
+
+/** Whoever uses CPU. */
+export function consumerOf({ by }: UsedCpu): Observer {
+  if (by.kind === 'cloudRun') return { resource: resourceOf(by), metricLabels: { container_name: '' } };
+  const { project, location, cluster, namespace, pod, container } = by;
+  return {
+    resource: {
+      type: 'k8s_container',
+      labels: {
+        project_id: project,
+        location,
+        cluster_name: cluster,
+        namespace_name: namespace,
+        pod_name: pod,
+        container_name: container,
+      },
+    },
+    metricLabels: {},
+  };
 }
 
 /** As a PodMonitoring resource has it that takes `deployment` over from the pods. */

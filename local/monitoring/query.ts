@@ -5,7 +5,7 @@ import { type Aggregation, ALIGNERS, aggregate, REDUCERS } from './aggregation.t
 import { parseSeriesFilter } from './filter.ts';
 import { emptySeries } from './metrics.ts';
 import type { TimeSeries, ValueType } from './time-series.ts';
-import type { Traffic } from './traffic.ts';
+import type { Measurements } from './traffic.ts';
 
 export interface TimeSeriesQuery {
   readonly project: string;
@@ -72,13 +72,17 @@ export function parseQuery(project: string, query: URLSearchParams, minPeriodMs:
 }
 
 /** What can be read at `nowMs`. */
-export function queryTimeSeries(traffic: Traffic, query: TimeSeriesQuery, nowMs: number): TimeSeries[] {
+export function queryTimeSeries(
+  measured: Pick<Measurements, 'read' | 'horizonMs'>,
+  query: TimeSeriesQuery,
+  nowMs: number,
+): TimeSeries[] {
   const { metricType, matches } = parseSeriesFilter(query.filter);
   checkAggregation(metricType, query.aggregation);
-  const series = traffic.read(
+  const series = measured.read(
     metricType,
     id => id.resource.labels['project_id'] === query.project && matches(id),
-    { afterMs: query.startMs, untilMs: Math.min(query.endMs, traffic.horizonMs(nowMs)) },
+    { afterMs: query.startMs, untilMs: Math.min(query.endMs, measured.horizonMs(nowMs)) },
   );
   return query.aggregation ? aggregate(series, query.aggregation, query.endMs) : series;
 }

@@ -1,6 +1,15 @@
-import type { ServedRequest } from '../dataplane/dataplane.ts';
-import { Distribution } from './distribution.ts';
-import { APPLICATION_METRICS, METRICS, type MetricDescriptor, observersOf } from './metrics.ts';
+import type { ServedRequest, UsedCpu } from '../dataplane/dataplane.ts';
+import { BUCKETS, type Buckets, Distribution, SHARE_BUCKETS } from './distribution.ts';
+import {
+  APPLICATION_METRICS,
+  CPU_METRICS,
+  consumerOf,
+  kindOf,
+  METRICS,
+  type MetricDescriptor,
+  type Observer,
+  observersOf,
+} from './metrics.ts';
 import type { Labels, Point, SeriesId, TimeSeries } from './time-series.ts';
 
 export interface Sampling {
@@ -12,10 +21,10 @@ export interface Sampling {
   readonly retentionMs: number;
 }
 
-/** The requests of one sample period with the same labels; count and latencies are two readings of it. */
+/** The values of one sample period with the same labels; of requests, count and latencies are two readings of it. */
 interface Sample {
   readonly startMs: number;
-  readonly latencies: Distribution;
+  readonly values: Distribution;
 }
 
 interface Stream {
@@ -25,23 +34,25 @@ interface Stream {
   samples: Sample[];
 }
 
-/** What the data plane served, as the time series that Cloud Monitoring would have. */
-export class Traffic {
+/** What was measured, as the time series that Cloud Monitoring would have. */
+export abstract class Measurements {
   readonly #sampling: Sampling;
+  readonly #metrics: ReadonlyMap<string, MetricDescriptor>;
+  readonly #buckets: Buckets;
   readonly #streams = new Map<string, Stream>();
 
-  constructor(sampling: Sampling) {
+  constructor(sampling: Sampling, metrics: ReadonlyMap<string, MetricDescriptor>, buckets: Buckets) {
     this.#sampling = sampling;
+    this.#metrics = metrics;
+    this.#buckets = buckets;
   }
 
-  record({ by, status, latencyMs, atMs }: ServedRequest): void {
+  protected add(observer: Observer, atMs: number, value: number): void {
     const { samplePeriodMs } = this.#sampling;
-    for (const observer of observersOf(by, status)) {
-      const key = JSON.stringify(observer);
-      const stream = this.#streams.get(key) ?? { ...observer, samples: [] };
-      this.#streams.set(key, stream);
-      this.#sample(stream, Math.floor(atMs / samplePeriodMs) * samplePeriodMs).latencies.add(latencyMs);
-    }
+    const key = JSON.stringify(observer);
+    const stream = this.#streams.get(key) ?? { ...observer, samples: [] };
+    this.#streams.set(key, stream);
+    this.#sample(stream, Math.floor(atMs / samplePeriodMs) * samplePeriodMs).values.add(value);
   }
 
   /** The end of the newest point that can be read now, whether there is one or not. */
@@ -56,7 +67,7 @@ export class Traffic {
     matches: (series: SeriesId) => boolean,
     interval: { readonly afterMs: number; readonly untilMs: number },
   ): TimeSeries[] {
-    const descriptor = METRICS.get(type) ?? APPLICATION_METRICS.get(type);
+    const descriptor = this.#metrics.get(type);
     if (!descriptor) return [];
     const found: TimeSeries[] = [];
     for (const { resource, metricLabels, samples } of this.#streams.values()) {
@@ -66,7 +77,7 @@ export class Traffic {
       if (points.length === 0) continue;
       found.push({
         ...id,
-        metricKind: 'DELTA',
+        metricKind: kindOf(descriptor),
         valueType: descriptor.valueType,
         unit: descriptor.unit,
         points,
@@ -77,15 +88,16 @@ export class Traffic {
 
   #points(
     samples: readonly Sample[],
-    { valueType }: MetricDescriptor,
+    descriptor: MetricDescriptor,
     { afterMs, untilMs }: { readonly afterMs: number; readonly untilMs: number },
   ): TimeSeries['points'] {
     const points: Point[] = [];
-    for (const { startMs, latencies } of newestFirst(samples)) {
+    const isGauge = kindOf(descriptor) === 'GAUGE';
+    for (const { startMs, values } of newestFirst(samples)) {
       const endMs = startMs + this.#sampling.samplePeriodMs;
       if (endMs <= afterMs) break;
-      const value = valueType === 'DISTRIBUTION' ? latencies : latencies.count;
-      if (endMs <= untilMs) points.push({ startMs, endMs, value });
+      const value = readingOf(values, descriptor);
+      if (endMs <= untilMs) points.push({ startMs: isGauge ? endMs : startMs, endMs, value });
     }
     return points;
   }
@@ -97,13 +109,40 @@ export class Traffic {
       const late = stream.samples.find(sample => sample.startMs === startMs);
       if (late) return late;
     }
-    const sample = { startMs, latencies: new Distribution() };
+    const sample = { startMs, values: new Distribution(this.#buckets) };
     const oldestMs = startMs - this.#sampling.retentionMs;
     stream.samples = [...stream.samples.filter(known => known.startMs > oldestMs), sample].sort(
       (a, b) => a.startMs - b.startMs,
     );
     return sample;
   }
+}
+
+/** What the data plane served. */
+export class Traffic extends Measurements {
+  constructor(sampling: Sampling) {
+    super(sampling, new Map([...METRICS, ...APPLICATION_METRICS]), BUCKETS);
+  }
+
+  record({ by, status, latencyMs, atMs }: ServedRequest): void {
+    for (const observer of observersOf(by, status)) this.add(observer, atMs, latencyMs);
+  }
+}
+
+/** What the data plane used of its CPUs. */
+export class Usage extends Measurements {
+  constructor(sampling: Sampling) {
+    super(sampling, CPU_METRICS, SHARE_BUCKETS);
+  }
+
+  record(used: UsedCpu): void {
+    this.add(consumerOf(used), used.atMs, used.share);
+  }
+}
+
+function readingOf(values: Distribution, { valueType }: MetricDescriptor): Point['value'] {
+  if (valueType === 'DISTRIBUTION') return values;
+  return valueType === 'DOUBLE' ? values.mean : values.count;
 }
 
 /** Without a copy: a stream may hold a day, and most readers want minutes. */

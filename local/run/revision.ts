@@ -123,6 +123,10 @@ export class Revision {
       env: this.#env(container),
       command: container.command?.length ? container.command : undefined,
       args: container.args?.length ? container.args : undefined,
+      consumer: {
+        by: { kind: 'cloudRun', ...this.#key, revision: this.name },
+        cpus: CPUS,
+      },
     });
     this.#instance = instance;
     this.#cancelTimer = clock.after(startupTimeoutMs, () => {
@@ -187,6 +191,9 @@ export class Revision {
     return new Date(this.#environment.clock.nowMs()).toISOString();
   }
 }
+
+/** Of an instance, unless its service says otherwise. */
+const CPUS = 1;
 
 /** The container that gets the requests: of several, the one with a port. */
 export function ingressContainer(template: RevisionTemplate): Container {

@@ -15,6 +15,9 @@ mock_provider "google" {
   mock_resource "google_cloudfunctions2_function" {
     defaults = { service_config = { uri = "https://function.test" } }
   }
+  mock_resource "google_compute_backend_service" {
+    defaults = { generated_id = 4711 }
+  }
 }
 
 mock_provider "archive" {}
@@ -35,10 +38,10 @@ variables {
   }
   cluster = {}
   console = {
-    function = "slipway-console"
-    domain   = "slipway.example.com"
-    members  = ["group:sre@example.com"]
+    domain  = "slipway.example.com"
+    members = ["group:sre@example.com"]
   }
+  notification_secrets = { slack = "slipway-slack" }
   image_builds = {
     repository = "projects/acme-test/locations/us-central1/connections/github/repositories/hello"
     image      = "hello"
@@ -62,6 +65,11 @@ run "everything_is_there" {
   assert {
     condition     = output.urls["hello"] == "https://hello.example.com" && output.console == "https://slipway.example.com"
     error_message = "expected HTTPS at the domains"
+  }
+
+  assert {
+    condition     = module.console[0].identity == "iap:/projects/123456789012/global/backendServices/4711" && contains(keys(module.orchestrator.function_names), "console")
+    error_message = "expected a console that believes its load balancer's proxy"
   }
 
   assert {

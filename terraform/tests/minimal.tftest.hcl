@@ -34,7 +34,7 @@ run "two_regions_and_nothing_on_gke" {
   }
 
   assert {
-    condition     = length(module.gke) == 0 && length(module.console) == 0 && output.cluster == null
+    condition     = length(module.gke) == 0 && length(module.console) == 0 && !contains(keys(module.orchestrator.function_names), "console") && output.cluster == null
     error_message = "expected neither cluster nor console unless asked for"
   }
 

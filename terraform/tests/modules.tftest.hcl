@@ -32,12 +32,13 @@ run "messages_are_pushed_signed_and_end_as_dead_letters" {
       command    = "https://command.test"
       sloAlert   = "https://slo-alert.test"
       deadLetter = "https://dead-letter.test"
+      notify     = "https://notify.test"
     }
   }
 
   assert {
-    condition     = toset(keys(google_pubsub_subscription.this)) == toset(["gcr", "rollout-commands", "slo-alerts", "dead-letters", "team-commands"])
-    error_message = "expected a subscription for every topic that a function reads, and none for rollout-events"
+    condition     = toset(keys(google_pubsub_subscription.this)) == toset(["gcr", "rollout-commands", "slo-alerts", "rollout-events", "dead-letters", "team-commands"])
+    error_message = "expected a subscription for every topic that a function reads"
   }
 
   assert {

@@ -26,6 +26,7 @@ variables {
   events_topic         = "projects/acme-test/topics/rollout-events"
   push_service_account = "slipway-push@acme-test.iam.gserviceaccount.com"
   repositories         = { apps = { location = "us-central1", repository = "apps" } }
+  command_topics       = { rollout-commands = "projects/acme-test/topics/rollout-commands" }
 }
 
 run "nothing_but_the_services_given" {
@@ -57,8 +58,8 @@ run "nothing_but_the_services_given" {
   }
 
   assert {
-    condition     = toset(keys(google_cloud_run_v2_service_iam_member.push)) == toset(["imagePush", "command", "sloAlert", "deadLetter"])
-    error_message = "expected Pub/Sub to call the functions that have a topic, and neither activity nor sweep"
+    condition     = toset(keys(google_cloud_run_v2_service_iam_member.push)) == toset(["imagePush", "command", "sloAlert", "deadLetter", "notify"])
+    error_message = "expected Pub/Sub to call the functions that have a topic, and no other"
   }
 
   assert {
@@ -74,6 +75,88 @@ run "nothing_but_the_services_given" {
   assert {
     condition     = alltrue([for workflow in google_workflows_workflow.this : workflow.user_env_vars["ACTIVITY_URL"] == "https://function.test"])
     error_message = "expected the workflows to know where the activities are"
+  }
+}
+
+run "no_console_and_no_secrets_unless_asked_for" {
+  command = apply
+  module {
+    source = "./modules/orchestrator"
+  }
+
+  assert {
+    condition     = !contains(keys(google_cloudfunctions2_function.this), "console") && length(google_pubsub_topic_iam_member.commands) == 0
+    error_message = "expected no function for a console that nobody asked for, and nobody who may give commands for it"
+  }
+
+  assert {
+    condition     = alltrue([for function in google_cloudfunctions2_function.this : !contains(keys(function.service_config[0].environment_variables), "SLIPWAY_CONSOLE_IDENTITY")])
+    error_message = "expected nobody to be believed"
+  }
+
+  assert {
+    condition     = alltrue([for function in google_cloudfunctions2_function.this : length(function.service_config[0].secret_volumes) == 1])
+    error_message = "expected the policy to be the only file"
+  }
+}
+
+run "the_console_is_behind_its_proxy" {
+  command = apply
+  module {
+    source = "./modules/orchestrator"
+  }
+  variables {
+    console        = { identity = "iap:/projects/123456789012/global/backendServices/42", url = "https://slipway.example.com" }
+    command_topics = { rollout-commands = "projects/acme-test/topics/rollout-commands", team = "projects/acme-test/topics/team" }
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.this["console"].service_config[0].ingress_settings == "ALLOW_INTERNAL_AND_GCLB" && !contains(keys(google_cloud_run_v2_service_iam_member.push), "console")
+    error_message = "expected the load balancer to reach the console, and Pub/Sub not to call it"
+  }
+
+  assert {
+    condition     = alltrue([for name, function in google_cloudfunctions2_function.this : function.service_config[0].ingress_settings == "ALLOW_INTERNAL_ONLY" if name != "console"])
+    error_message = "expected the others to stay private"
+  }
+
+  assert {
+    condition = alltrue([
+      for name, function in google_cloudfunctions2_function.this :
+      lookup(function.service_config[0].environment_variables, "SLIPWAY_CONSOLE_IDENTITY", "") == (name == "console" ? var.console.identity : "") &&
+      function.service_config[0].environment_variables["SLIPWAY_CONSOLE_URL"] == var.console.url
+    ])
+    error_message = "expected the console to know whom to believe, and every function where the console is"
+  }
+
+  assert {
+    condition     = toset(keys(google_pubsub_topic_iam_member.commands)) == toset(["rollout-commands console", "team console"])
+    error_message = "expected the console to publish on every topic of commands"
+  }
+}
+
+run "secrets_are_read_by_who_notifies_alone" {
+  command = apply
+  module {
+    source = "./modules/orchestrator"
+  }
+  variables {
+    notification_secrets = { slack = "slipway-slack", pager = "slipway-pager" }
+  }
+
+  assert {
+    condition     = toset([for volume in google_cloudfunctions2_function.this["notify"].service_config[0].secret_volumes : volume.mount_path]) == toset(["/etc/slipway", "/secrets/slack", "/secrets/pager"])
+    error_message = "expected a folder of its own for each secret: Cloud Run mounts one secret in one place"
+  }
+
+  assert {
+    condition     = alltrue([for name, function in google_cloudfunctions2_function.this : length(function.service_config[0].secret_volumes) == 1 if name != "notify"])
+    error_message = "expected the others to have none of them"
+  }
+
+  assert {
+    condition     = toset(keys(google_secret_manager_secret_iam_member.notifications)) == toset(["slack notify", "pager notify"])
+    error_message = "expected access to each secret, for notify alone"
   }
 }
 

@@ -10,6 +10,8 @@ export const HEAVY_PACKAGES = [
   '@google-cloud/pubsub',
   '@google-cloud/firestore',
   '@kubernetes/client-node',
+  '@opentelemetry/exporter-trace-otlp-http',
+  '@opentelemetry/sdk-trace-base',
 ] as const;
 
 /** Watches what is loaded from here on, by `import` and by `require`. @returns names of the heavy packages so far */

@@ -118,6 +118,64 @@ export function storeContract(name: string, open: (nowMs: () => number) => Promi
       expect(await ids({ service: 'nobody' })).toEqual([]);
     });
 
+    test('goes on behind the last of a page, whatever the filter, without gap or repeat', async () => {
+      const phases: Phase[] = ['Healthy', 'Degraded'];
+      const all = Array.from({ length: 9 }, (_, index) =>
+        aRollout({
+          id: `r${index}`,
+          service: index % 3 === 0 ? 'shop' : 'hello',
+          phase: phases[index % 2] ?? 'Healthy',
+          // Three at a time were created in the same millisecond.
+          createdMs: START_MS + Math.floor(index / 3),
+        }),
+      );
+      await write(...all);
+      for (const where of [{}, { service: 'hello' }, { phases }, { service: 'shop', phases }]) {
+        const whole = (await store.list('rollout', where)).map(({ id }) => id);
+        const seen: string[] = [];
+        for (let after: string | undefined; ; ) {
+          const page = await store.list('rollout', { ...where, after, limit: 2 });
+          seen.push(...page.map(({ id }) => id));
+          after = page.at(-1)?.id;
+          if (page.length < 2) break;
+        }
+        expect(seen, JSON.stringify(where)).toEqual(whole);
+      }
+      await expect(store.list('rollout', { after: 'gone' })).rejects.toMatchObject({ code: 'NotFound' });
+    });
+
+    test('goes on behind the name of a service, whether there is one or not', async () => {
+      await store.transact(async transaction => {
+        for (const one of ['a', 'b', 'd']) transaction.write('service', one, newServiceState(one));
+      });
+      const behind = async (after: string) => (await store.list('service', { after })).map(({ name }) => name);
+      expect(await behind('a')).toEqual(['b', 'd']);
+      expect(await behind('c')).toEqual(['d']);
+      expect(await behind('d')).toEqual([]);
+    });
+
+    test('gives the fields that are asked for, and no others', async () => {
+      await write(
+        aRollout({ id: 'one', createdMs: START_MS + 1 }),
+        aRollout({ id: 'failed', phase: 'Degraded', createdMs: START_MS }),
+      );
+      const fields = ['id', 'targets'] as const;
+      const expected = { id: 'one', targets: JSON.parse(JSON.stringify(rollout.targets)) };
+      expect(await store.list('rollout', { limit: 1 }, fields)).toEqual([expected]);
+      expect(await store.readEach('rollout', ['one'], fields)).toEqual([expected]);
+      nowMs = START_MS + 91 * DAY_MS;
+      expect((await store.list('rollout', {}, ['id'])).map(({ id }) => id)).toEqual(['one']);
+      expect(await store.readEach('rollout', ['failed'], ['id'])).toEqual([]);
+    });
+
+    test('reads many by their ids, in that order, without those that there are not', async () => {
+      await write(...['a', 'b', 'c'].map(id => aRollout({ id })));
+      const found = await store.readEach('rollout', ['c', 'none', 'a', 'c']);
+      expect(found.map(({ id }) => id)).toEqual(['c', 'a', 'c']);
+      expect(found[0]).toEqual(aRollout({ id: 'c' }));
+      expect(await store.readEach('rollout', [])).toEqual([]);
+    });
+
     test('lists by what a record says now', async () => {
       await write(aRollout({ phase: 'Pending' }));
       await write(aRollout({ phase: 'Progressing' }));

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
+import { parsePolicy } from '../../functions/rollout/policy.ts';
 import { type Manifest, manifestsIn } from '../../local/kubernetes/apply-manifests.ts';
 import { build, hasKubectl, withComponent } from '../kustomize.ts';
 
@@ -154,6 +155,58 @@ describe('the base', () => {
         ],
       },
     });
+  });
+});
+
+describe('who comes into the cluster', () => {
+  const SUBJECTS = z.object({ subjects: z.array(z.object({ kind: z.string(), name: z.string() })) });
+  const FUNCTIONS = z.object({
+    locals: z.object({
+      functions: z.record(z.string(), z.object({ id: z.string(), grants: z.array(z.string()) })),
+    }),
+  });
+
+  test('are the accounts that Terraform lets through to it, and no others', () => {
+    const { functions } = FUNCTIONS.parse(
+      JSON.parse(read('../terraform/modules/orchestrator/functions.tf.json')),
+    ).locals;
+    const accounts = Object.values(functions)
+      .filter(({ grants }) => grants.includes('targets'))
+      .map(({ id }) => ({ kind: 'User', name: `slipway-${id}@acme.iam.gserviceaccount.com` }));
+    const bindings = BASE.filter(({ kind }) => kind.endsWith('RoleBinding'));
+
+    expect(bindings).toHaveLength(2);
+    for (const binding of bindings) expect(SUBJECTS.parse(binding).subjects).toMatchObject(accounts);
+  });
+});
+
+describe('the policy of terraform/examples/full', () => {
+  const EXAMPLE = 'terraform/examples/full/rollouts.yaml';
+  const policy = parsePolicy(read(`../${EXAMPLE}`).replaceAll('PROJECT', 'acme'), EXAMPLE);
+  const target = policy.ok ? policy.policy.services[0]?.targets.find(({ gke }) => gke)?.gke : undefined;
+
+  test('names what the base and the overlays make, where they make it', () => {
+    const names = (kind: string) =>
+      BASE.filter(one => one.kind === kind).map(({ metadata }) => metadata.name);
+    const [stable] = deploymentsOf(BASE).filter(({ metadata }) => metadata.name === target?.deployment);
+
+    expect(names('Deployment')).toContain(target?.deployment);
+    expect(names('HTTPRoute')).toEqual([target?.httpRoute]);
+    expect(stable?.spec.template.spec.containers[0].name).toBe(target?.container);
+    for (const overlay of ['arm', 'either-arch']) {
+      const text = `${read(`overlays/${overlay}/kustomization.yaml`)}\n---\n${read(`overlays/${overlay}/namespace.yaml`)}`;
+      const [kustomization, namespace] = parseAllDocuments(text).map(document => document.toJS());
+      expect(kustomization.namespace).toBe(target?.namespace);
+      expect(namespace.metadata.name).toBe(target?.namespace);
+    }
+  });
+
+  test('and the configuration beside it agree on the namespace, the cluster and the pool', () => {
+    const main = read('../terraform/examples/full/main.tf');
+
+    expect(main).toContain(`gateway         = { namespace = "${target?.namespace}" }`);
+    expect(target?.cluster).toContain(`/clusters/${/name {5}= "(\w+)"/.exec(main)?.[1]}`);
+    expect(main).toContain(`arm_pool = { name = "${target?.nodePool}"`);
   });
 });
 

@@ -2,13 +2,15 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Firestore, Query } from '@google-cloud/firestore';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { SERVICE_LABEL } from '../../functions/handlers/slo-alert.ts';
 import { ALERT_POLICIES } from '../../functions/rollout/alerts.ts';
 import { commandSchema } from '../../functions/rollout/commands.ts';
 import { parsePolicy } from '../../functions/rollout/policy.ts';
 import { readSettings } from '../../functions/settings.ts';
+import { firestoreStore } from '../../functions/store/firestore.ts';
 import { VirtualClock } from '../../local/clock.ts';
 import { createSlos } from '../../local/example-slos.ts';
 import { FUNCTION_NAMES, type FunctionName, type Functions } from '../../local/functions/functions.ts';
@@ -108,12 +110,19 @@ const GRANT_OF: Readonly<Record<string, string>> = {
   preflightGke: 'targets',
   loadBalancer: 'load_balancers',
   measure: 'metrics',
+  signals: 'metrics',
+  sendCommand: 'commands',
+  secret: 'secrets',
 };
+
+/** Of functions that change no records: the grant that is enough for them. */
+const ONLY_READS: Readonly<Record<string, string>> = { console: 'records_read' };
 
 /** In a file that the function imports, but not on its way: it imports a constant, or asks for no action. */
 const NOT_CALLED: Readonly<Record<string, readonly string[]>> = {
   deadLetter: ['executions', 'metrics', 'targets'],
   sloAlert: ['targets'],
+  notify: ['events', 'executions', 'records'],
 };
 
 describe('the grants', () => {
@@ -122,8 +131,8 @@ describe('the grants', () => {
     (name, { id, grants }) => {
       const used = new Set<string>();
       for (const file of importedFrom(`functions/handlers/${id}.ts`)) {
-        for (const [, part = ''] of read(file).matchAll(/\bdeps\.(\w+)/g)) {
-          const grant = GRANT_OF[part];
+        for (const part of partsUsedIn(read(file))) {
+          const grant = part === 'store' ? (ONLY_READS[name] ?? GRANT_OF[part]) : GRANT_OF[part];
           if (grant !== undefined) used.add(grant);
         }
       }
@@ -131,7 +140,23 @@ describe('the grants', () => {
       expect([...grants].sort()).toEqual(expected.sort());
     },
   );
+
+  test.each(Object.keys(ONLY_READS))('of %s are to read records, which is all that its code does', name => {
+    const id = orchestrator.functions[name]?.id;
+    for (const file of importedFrom(`functions/handlers/${id}.ts`)) {
+      expect(read(file), file).not.toMatch(/\b(?:store|deps\.store\(\))\)?\.transact\(/);
+    }
+  });
 });
+
+/** `deps.part`, and `{ part } = deps`. */
+function partsUsedIn(text: string): string[] {
+  const named = [...text.matchAll(/\bdeps\.(\w+)/g)].map(([, part = '']) => part);
+  const taken = [...text.matchAll(/const \{([^}]*)\} = deps\b/g)].flatMap(([, parts = '']) =>
+    parts.split(','),
+  );
+  return [...named, ...taken.map(part => part.split(':')[0]?.trim() ?? '')];
+}
 
 /** The file and all that it imports, but for types and what dependencies.ts builds. */
 function importedFrom(file: string, seen = new Set<string>()): Set<string> {
@@ -223,6 +248,40 @@ describe('Firestore', () => {
     expect(new Set(indexes.map(({ collection }) => collection))).toEqual(new Set(['rollouts']));
   });
 
+  test('has one for each query that the store makes, and no other', async () => {
+    const firestore = new Firestore({ projectId: PROJECT });
+    const store = firestoreStore(firestore);
+    const asked: Query[] = [];
+    vi.spyOn(Query.prototype, 'get').mockImplementation(async function (this: Query) {
+      asked.push(this);
+      throw new Error('nobody answers here');
+    });
+    const page = { limit: 100 };
+    for (const service of [undefined, 'hello']) {
+      for (const phases of [[], ['Healthy' as const]]) {
+        await store
+          .list('rollout', { ...page, phases, ...(service ? { service } : {}) })
+          .catch(() => undefined);
+      }
+    }
+    await store.list('service', { ...page, after: 'hello' }).catch(() => undefined);
+    await store.list('deadMessage', page).catch(() => undefined);
+    vi.restoreAllMocks();
+    await firestore.terminate();
+
+    expect(asked).toHaveLength(6);
+    const needed = asked.map(indexOf).filter(({ fields }) => fields.length > 1);
+    expect(needed).toHaveLength(indexes.length);
+    expect(needed).toEqual(expect.arrayContaining(indexes));
+    const read = asked.flatMap(query => indexOf(query).fields.map(field => field.split(' ')[0]));
+    expect(
+      Object.values(unindexed)
+        .flat()
+        .concat(ttl_field)
+        .filter(field => read.includes(field)),
+    ).toEqual([]);
+  });
+
   test('deletes what has expired, and indexes nothing that no query reads', () => {
     const quoted = (text: string | undefined) =>
       [...(text ?? '').matchAll(/`(\w+)`/g)].map(([, name]) => name);
@@ -234,6 +293,28 @@ describe('Firestore', () => {
     expect([quoted(field), quoted(collections)]).toEqual([[ttl_field], ttl_collections]);
   });
 });
+
+const FIELD = z.object({ formattedName: z.string() });
+const QUERY = z.object({
+  _queryOptions: z.object({
+    filters: z.array(z.object({ field: FIELD })),
+    fieldOrders: z.array(z.object({ field: FIELD, direction: z.string() })),
+    collectionId: z.string(),
+  }),
+});
+
+/** What Firestore needs to answer a query, https://firebase.google.com/docs/firestore/query-data/index-overview. */
+function indexOf(query: Query) {
+  const { filters, fieldOrders, collectionId } = QUERY.parse(query)._queryOptions;
+  const ways: Readonly<Record<string, string>> = { DESCENDING: 'DESC', ASCENDING: 'ASC' };
+  return {
+    collection: collectionId,
+    fields: [
+      ...filters.map(({ field }) => `${field.formattedName} ASC`),
+      ...fieldOrders.map(({ field, direction }) => `${field.formattedName} ${ways[direction]}`),
+    ],
+  };
+}
 
 describe('alerts', () => {
   test('have the numbers that the code reckons with', () => {
@@ -342,7 +423,10 @@ describe('terraform', () => {
     });
     afterAll(() => rmSync(work, { recursive: true, force: true }));
 
-    test.for(['.', 'examples/minimal', 'examples/full'])('finds %s valid', (folder, { skip }) => {
+    const modules = readdirSync(join(TERRAFORM, 'modules'));
+    const folders = ['.', 'examples/minimal', 'examples/full', ...modules.map(name => `modules/${name}`)];
+
+    test.for(folders)('finds %s valid', (folder, { skip }) => {
       if (why !== undefined) skip(why);
       const cwd = join(copy, folder);
       const init = terraform(['init', '-backend=false', '-input=false', `-plugin-dir=${PLUGINS}`], cwd);

@@ -1,6 +1,8 @@
 # In front of the console: Identity-Aware Proxy lets in who is a member, and nobody else reaches the function.
 
 locals {
+  # Of the load balancer, and of the function, which is not asked for its name: it has to be told the backend service's id,
+  # so the backend service comes first. An endpoint group takes the name of a service that does not exist yet.
   id = "${var.name}-console"
 }
 
@@ -17,7 +19,7 @@ resource "google_compute_region_network_endpoint_group" "this" {
   network_endpoint_type = "SERVERLESS"
 
   cloud_run {
-    service = var.function
+    service = local.id
   }
 }
 
@@ -51,7 +53,7 @@ resource "google_iap_web_backend_service_iam_member" "this" {
   member              = each.key
 }
 
-# The proxy calls the function as its own service agent.
+# The proxy calls the function as its own service agent, once both are there.
 resource "google_cloud_run_v2_service_iam_member" "iap" {
   project  = var.project
   location = var.location

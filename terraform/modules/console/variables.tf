@@ -20,7 +20,12 @@ variable "location" {
 
 variable "function" {
   type        = string
-  description = "Deployed name of the function that serves the console."
+  description = "Deployed name of the function that serves the console, once it is deployed."
+
+  validation {
+    condition     = var.function == "${var.name}-console"
+    error_message = "The console's function must be called NAME-console: the load balancer is made before it, for that name."
+  }
 }
 
 variable "domain" {

@@ -3,8 +3,8 @@
 
 locals {
   granted = {
-    for grant in ["records", "events", "executions", "images", "targets", "load_balancers", "metrics"] :
-    grant => { for name, function in local.functions : name => google_service_account.function[name].member if contains(function.grants, grant) }
+    for grant in ["records", "records_read", "events", "executions", "images", "targets", "load_balancers", "metrics", "commands", "secrets"] :
+    grant => { for name, function in local.deployed : name => google_service_account.function[name].member if contains(function.grants, grant) }
   }
   reaches_load_balancers = length(var.backend_services) > 0
   # Of the custom roles: those that there is anything for.
@@ -42,10 +42,13 @@ resource "google_project_iam_member" "project_wide" {
 }
 
 resource "google_project_iam_member" "records" {
-  for_each = local.granted.records
-  project  = var.project
-  role     = "roles/datastore.user"
-  member   = each.value
+  for_each = merge(
+    { for name, member in local.granted.records : name => { role = "records", member = member } },
+    { for name, member in local.granted.records_read : name => { role = "records_read", member = member } },
+  )
+  project = var.project
+  role    = google_project_iam_custom_role.this[each.value.role].id
+  member  = each.value.member
 
   condition {
     title      = "${var.name}-database"
@@ -59,6 +62,29 @@ resource "google_pubsub_topic_iam_member" "events" {
   topic    = var.events_topic
   role     = "roles/pubsub.publisher"
   member   = each.value
+}
+
+# The console gives commands the way people do.
+resource "google_pubsub_topic_iam_member" "commands" {
+  for_each = {
+    for pair in setproduct(keys(var.command_topics), keys(local.granted.commands)) :
+    "${pair[0]} ${pair[1]}" => { topic = var.command_topics[pair[0]], member = local.granted.commands[pair[1]] }
+  }
+  project = var.project
+  topic   = each.value.topic
+  role    = "roles/pubsub.publisher"
+  member  = each.value.member
+}
+
+resource "google_secret_manager_secret_iam_member" "notifications" {
+  for_each = {
+    for pair in setproduct(keys(var.notification_secrets), keys(local.granted.secrets)) :
+    "${pair[0]} ${pair[1]}" => { secret = var.notification_secrets[pair[0]], member = local.granted.secrets[pair[1]] }
+  }
+  project   = var.project
+  secret_id = each.value.secret
+  role      = "roles/secretmanager.secretAccessor"
+  member    = each.value.member
 }
 
 # Verifying an image reads it, and Cloud Run asks whoever deploys an image whether they may read it.
@@ -81,7 +107,7 @@ locals {
   }
   # Services of several regions may run as one account.
   acts_as = {
-    for pair in setproduct(distinct([for service in values(var.cloud_run_services) : "${service.service}"]), keys(local.granted.targets)) :
+    for pair in setproduct(distinct(values(var.cloud_run_services)[*].service), keys(local.granted.targets)) :
     "${pair[0]} ${pair[1]}" => {
       account = [for service in values(var.cloud_run_services) : service.service_account if service.service == pair[0]][0]
       member  = local.granted.targets[pair[1]]
@@ -142,6 +168,17 @@ resource "google_project_iam_member" "analysis" {
   member   = each.value
 }
 
+# Spans are written, and the request is counted as this project's.
+resource "google_project_iam_member" "traces" {
+  for_each = {
+    for pair in setproduct(var.traces ? ["roles/telemetry.tracesWriter", "roles/serviceusage.serviceUsageConsumer"] : [], keys(local.deployed)) :
+    "${pair[0]} ${pair[1]}" => { role = pair[0], member = google_service_account.function[pair[1]].member }
+  }
+  project = var.project
+  role    = each.value.role
+  member  = each.value.member
+}
+
 locals {
   attested = {
     for pair in setproduct(keys(var.attestors), keys(local.granted.images)) :
@@ -168,7 +205,7 @@ resource "google_container_analysis_note_iam_member" "attestations" {
 # Who may call which function. Nobody else may.
 
 resource "google_cloud_run_v2_service_iam_member" "push" {
-  for_each = toset([for name in keys(local.functions) : name if !contains(["activity", "sweep"], name)])
+  for_each = toset([for name in keys(local.deployed) : name if !contains(["activity", "sweep", "console"], name)])
   project  = var.project
   location = var.location
   name     = google_cloudfunctions2_function.this[each.key].name

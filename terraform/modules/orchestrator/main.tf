@@ -1,7 +1,11 @@
 # functions.tf.json has the functions, what each may do, and their environment.
 
 locals {
-  policy_folder = "/etc/slipway"
+  policy_folder  = "/etc/slipway"
+  secrets_folder = "/secrets"
+  # The console is there for those who asked for it. The others cost nothing while nothing happens.
+  deployed = { for name, function in local.functions : name => function if name != "console" || var.console != null }
+  console  = var.console == null ? { identity = "", url = "" } : var.console
   workflows = {
     rollout  = "${var.name}-rollout"
     rollback = "${var.name}-rollback"
@@ -10,7 +14,7 @@ locals {
 }
 
 resource "google_service_account" "function" {
-  for_each     = local.functions
+  for_each     = local.deployed
   project      = var.project
   account_id   = "${var.name}-${each.value.id}"
   display_name = "Slipway: function ${each.key}"
@@ -73,7 +77,7 @@ resource "google_secret_manager_secret_version" "policy" {
 }
 
 resource "google_secret_manager_secret_iam_member" "policy" {
-  for_each  = local.functions
+  for_each  = local.deployed
   project   = var.project
   secret_id = google_secret_manager_secret.policy.secret_id
   role      = "roles/secretmanager.secretAccessor"
@@ -81,7 +85,7 @@ resource "google_secret_manager_secret_iam_member" "policy" {
 }
 
 resource "google_cloudfunctions2_function" "this" {
-  for_each    = local.functions
+  for_each    = local.deployed
   project     = var.project
   location    = var.location
   name        = "${var.name}-${each.value.id}"
@@ -110,10 +114,14 @@ resource "google_cloudfunctions2_function" "this" {
     max_instance_request_concurrency = each.value.concurrency
     min_instance_count               = 0
     max_instance_count               = each.value.max_instances
-    # Pub/Sub, Workflows and Cloud Scheduler of this project count as internal.
-    ingress_settings               = "ALLOW_INTERNAL_ONLY"
+    # Pub/Sub, Workflows and Cloud Scheduler of this project count as internal. The console is behind a load balancer.
+    ingress_settings               = each.key == "console" ? "ALLOW_INTERNAL_AND_GCLB" : "ALLOW_INTERNAL_ONLY"
     all_traffic_on_latest_revision = true
-    environment_variables          = { for name, value in local.environment : name => value if value != "" }
+    # The identity is not known before the load balancer is there, and concerns the console alone.
+    environment_variables = merge(
+      { for name, value in local.environment : name => value if name == "SLIPWAY_CONSOLE_IDENTITY" ? each.key == "console" : value != "" },
+      var.traces ? { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT = "https://telemetry.googleapis.com/v1/traces" } : {},
+    )
 
     secret_volumes {
       mount_path = local.policy_folder
@@ -125,10 +133,26 @@ resource "google_cloudfunctions2_function" "this" {
         path    = "rollouts.yaml"
       }
     }
+
+    # One folder for each: Cloud Run mounts one secret in one place.
+    dynamic "secret_volumes" {
+      for_each = contains(each.value.grants, "secrets") ? var.notification_secrets : {}
+      content {
+        mount_path = "${local.secrets_folder}/${secret_volumes.key}"
+        project_id = var.project
+        secret     = secret_volumes.value
+        versions {
+          # Read anew for every message: a new version needs no deployment.
+          version = "latest"
+          path    = "value"
+        }
+      }
+    }
   }
 
   depends_on = [
     google_secret_manager_secret_iam_member.policy,
+    google_secret_manager_secret_iam_member.notifications,
     google_project_iam_member.build_logs,
     google_project_iam_member.build_sources,
     google_artifact_registry_repository_iam_member.build,

@@ -44,6 +44,32 @@ variable "events_topic" {
   description = "Full name of the topic that every change is published on."
 }
 
+variable "command_topics" {
+  type        = map(string)
+  description = "Full name of each topic, by its name, that commands are taken from: the console publishes there."
+  default     = {}
+}
+
+variable "console" {
+  type        = object({ identity = string, url = string })
+  description = <<-EOT
+    Null: there is no console. `identity`: whom it believes, `iap:AUDIENCE`. `url`: where people reach it, for links in
+    notifications.
+  EOT
+  default     = null
+}
+
+variable "notification_secrets" {
+  type        = map(string)
+  description = "Secrets of Secret Manager in this project, by the name that the policy file's `notifications` call them."
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.notification_secrets) : can(regex("^[A-Za-z0-9_-]+$", name))])
+    error_message = "The name of a secret is also that of its folder: letters, digits, hyphens and underscores."
+  }
+}
+
 variable "push_service_account" {
   type        = string
   description = "Account that Pub/Sub calls the functions as."
@@ -75,6 +101,12 @@ variable "may_reach_clusters" {
 variable "may_create_services" {
   type        = bool
   description = "Whether a first rollout may create Cloud Run services that do not exist; needed by none that Terraform makes."
+  default     = false
+}
+
+variable "traces" {
+  type        = bool
+  description = "Whether the functions hand their spans to Cloud Trace."
   default     = false
 }
 

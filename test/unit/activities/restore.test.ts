@@ -50,7 +50,15 @@ function dependencies(nowMs = START_MS + 20_000): Dependencies {
     restore: () => (answers[name] ?? unused)(),
   });
   return {
-    ...{ policy: unused, registry: unused, measure: unused, launch: unused, isAlive: unused, poke: unused },
+    ...{
+      policy: unused,
+      registry: unused,
+      measure: unused,
+      signals: unused,
+      launch: unused,
+      isAlive: unused,
+      poke: unused,
+    },
     ...{
       loadBalancer: unused,
       preflightGke: unused,

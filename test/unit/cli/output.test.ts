@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { bytes, painter, printable, table, terminalOf } from '../../../cli/output.ts';
+import { parse } from 'yaml';
+import { data } from '../../../cli/data.ts';
+import { bytes, json, painter, printable, safeTable, table, terminalOf } from '../../../cli/output.ts';
 import { withProgress } from '../../../cli/progress.ts';
 import { Paper } from './terminal.ts';
 
@@ -65,4 +67,29 @@ describe('progress', () => {
     expect(await ended).toBe('done');
     expect(paper.errors).toBe(told);
   });
+});
+
+test('a table of what comes from outside has no wide cells but the last, and no more than the terminal’s columns', () => {
+  const hostile = ['x'.repeat(10_000), 'a\u001b[2J\nb', 'last \u202e'];
+  const [header = '', row = ''] = safeTable([['NAME', 'TAG', 'INFO'], hostile], 80);
+  expect(header.indexOf('TAG')).toBe(50);
+  expect(row).toBe(`${'x'.repeat(47)}…  a [2J b  last`);
+  expect(
+    safeTable(
+      [
+        ['NAME', 'INFO'],
+        ['hello', 'y'.repeat(200)],
+      ],
+      20,
+    )[1],
+  ).toBe(`hello  ${'y'.repeat(12)}…`);
+});
+
+test('what is for programs says the same and acts on no terminal', async () => {
+  const value = { text: 'a\u009b2J\u202e b\u2028', list: ['\u001b[31m', 'two\nlines'], none: null };
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+  const acting = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e\u2028]/;
+  for (const text of [json(value), await data(value, 'yaml')]) expect(text).not.toMatch(acting);
+  expect(JSON.parse(json(value))).toEqual(value);
+  expect(parse(await data(value, 'yaml'))).toEqual(value);
 });

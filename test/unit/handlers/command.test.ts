@@ -192,7 +192,10 @@ describe('freeze and unfreeze', () => {
 describe('a command', () => {
   test('on the topic of another trust domain is refused', async () => {
     const office = anOffice({
-      policy: async () => ({ services: [aService({ commandsTopic: 'payments-commands' })] }),
+      policy: async () => ({
+        services: [aService({ commandsTopic: 'payments-commands' })],
+        notifications: [],
+      }),
     });
     await give(office, { command: 'freeze' });
     expect(await problems(office)).toEqual([
@@ -221,7 +224,9 @@ describe('a command', () => {
 
   test('retry starts the new attempt with the policy of today', async () => {
     const strategy = { ...aService().strategy, progressDeadline: 1234 };
-    const office = anOffice({ policy: async () => ({ services: [aService({ strategy })] }) });
+    const office = anOffice({
+      policy: async () => ({ services: [aService({ strategy })], notifications: [] }),
+    });
     const { rollout, service } = play(aWorld(), UNTIL_GATE).world;
     await office.put({ ...rollout, phase: 'Degraded' }, { ...service, active: undefined });
     await give(office, { command: 'retry' });

@@ -34,13 +34,14 @@ function unexpected(): never {
 function dependencies(change: Partial<Dependencies> = {}): Dependencies {
   return {
     store: async () => store,
-    policy: async () => ({ services: [aService()] }),
+    policy: async () => ({ services: [aService()], notifications: [] }),
     registry: unexpected,
     authorities: unexpected,
     target: unexpected,
     loadBalancer: unexpected,
     preflightGke: unexpected,
     measure: unexpected,
+    signals: unexpected,
     launch: unexpected,
     isAlive: unexpected,
     poke: unexpected,

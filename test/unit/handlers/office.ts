@@ -36,13 +36,14 @@ export function anOffice(change: Partial<Dependencies> = {}): Office {
     nowMs: START_MS,
     deps: {
       store: async () => store,
-      policy: async () => ({ services: [aService()] }),
+      policy: async () => ({ services: [aService()], notifications: [] }),
       registry: unexpected('registry'),
       authorities: unexpected('authorities'),
       target: unexpected('target'),
       loadBalancer: unexpected('load balancer'),
       preflightGke: unexpected('cluster'),
       measure: unexpected('metrics'),
+      signals: unexpected('signals'),
       launch: async (workflow, rollout) => {
         launched.push(`${workflow} ${rollout}`);
         return `execution-${launched.length}`;

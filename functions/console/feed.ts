@@ -1,0 +1,133 @@
+import { SlipwayError } from '../errors.ts';
+import { eventText, type ServerEvent } from './changes.ts';
+import type { After } from './http.ts';
+import type { Line } from './line.ts';
+
+/** What is watched: how it is read, and what listeners are told. */
+export interface Subject<T> {
+  /** The same for all who watch the same. */
+  readonly key: string;
+  readonly everyMs: number;
+  read(): Promise<T>;
+  /** For a listener that has just come, or comes back with the id of the event that it saw last. */
+  first(view: T, lastId: string | undefined): ServerEvent | undefined;
+  /** undefined when there is nothing to tell. */
+  change(before: T, view: T): ServerEvent | undefined;
+}
+
+/** A place among the listeners, kept until it is taken or given back. */
+export interface Seat {
+  take(line: Line): void;
+  leave(): void;
+}
+
+export interface Feeds {
+  /**
+   * Joins those who watch the same, or begins: what is watched has been read once when this returns. What goes wrong the
+   * first time is thrown.
+   */
+  join<T>(subject: Subject<T>, lastId: string | undefined): Promise<Seat>;
+  listeners(): number;
+}
+
+interface Feed {
+  readonly seats: Set<{ line: Line | undefined }>;
+  /** When it has been read once. */
+  readonly begun: Promise<void>;
+  /** What a listener is told who has just come, once it has begun. */
+  first(lastId: string | undefined): string | undefined;
+  stop(): void;
+}
+
+/** Each thing that is watched is read once per interval however many watch it, and not at all once nobody does. */
+export function openFeeds(after: After): Feeds {
+  const feeds = new Map<string, Feed>();
+  return {
+    async join(subject, lastId) {
+      const feed = feeds.get(subject.key) ?? openFeed(subject, after);
+      feeds.set(subject.key, feed);
+      const seat: { line: Line | undefined } = { line: undefined };
+      feed.seats.add(seat);
+      function leave(): void {
+        if (!feed.seats.delete(seat) || feed.seats.size > 0) return;
+        feed.stop();
+        if (feeds.get(subject.key) === feed) feeds.delete(subject.key);
+      }
+      try {
+        await feed.begun;
+      } catch (error) {
+        leave();
+        throw error;
+      }
+      return {
+        leave,
+        take(line) {
+          seat.line = line;
+          const text = feed.first(lastId);
+          if (text !== undefined) line.send(text);
+        },
+      };
+    },
+    listeners: () => [...feeds.values()].reduce((sum, { seats }) => sum + seats.size, 0),
+  };
+}
+
+/** Whoever cannot be reached now is not asked as often. */
+const REST_MS = 5000;
+
+function openFeed<T>(subject: Subject<T>, after: After): Feed {
+  const seats: Feed['seats'] = new Set();
+  let view: T;
+  /** For all who come at the same time and know nothing. */
+  let wholeText: string | undefined;
+  let problem: string | undefined;
+  let isStopped = false;
+  let cancel = () => {};
+
+  async function begin(): Promise<void> {
+    view = await subject.read();
+    next(subject.everyMs);
+  }
+
+  function next(ms: number): void {
+    if (!isStopped) cancel = after(ms, () => void look());
+  }
+
+  async function look(): Promise<void> {
+    try {
+      const before = view;
+      view = await subject.read();
+      problem = undefined;
+      const event = subject.change(before, view);
+      if (event) tell(event);
+      next(subject.everyMs);
+    } catch (error) {
+      const why = error instanceof SlipwayError ? error.message : 'the console cannot read its records';
+      if (why !== problem) tell({ name: 'problem', data: { message: why } });
+      problem = why;
+      next(REST_MS);
+    }
+  }
+
+  function tell(event: ServerEvent): void {
+    wholeText = undefined;
+    const text = eventText(event);
+    for (const { line } of [...seats]) line?.send(text);
+  }
+
+  return {
+    seats,
+    begun: begin(),
+    first(lastId) {
+      if (lastId === undefined && wholeText !== undefined) return wholeText;
+      const event = subject.first(view, lastId);
+      const text = event && eventText(event);
+      if (lastId === undefined) wholeText = text;
+      return text;
+    },
+    stop() {
+      isStopped = true;
+      cancel();
+    },
+  };
+}

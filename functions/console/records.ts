@@ -1,0 +1,146 @@
+import type { Dependencies } from '../dependencies.ts';
+import { SlipwayError } from '../errors.ts';
+import { newServiceState, type Rollout } from '../rollout/record.ts';
+import { canRollBack, hasWayBack } from '../rollout/trouble.ts';
+import type { World } from '../rollout/world.ts';
+import type { Store } from '../store/store.ts';
+import type { RolloutPage, RolloutView, ServicePage, ServiceRow } from './contract.ts';
+import {
+  ROW_FIELDS,
+  type RowSource,
+  rolloutRow,
+  rolloutView,
+  SERVICE_FIELDS,
+  type ServiceSource,
+  serviceRow,
+  shownIn,
+} from './views.ts';
+
+/** What the console shows, read from the store and the policy. */
+
+export const PAGE_ROWS = 100;
+
+export type Readers = Pick<Dependencies, 'store' | 'policy' | 'settings' | 'nowMs'>;
+
+/** @throws SlipwayError NotFound when there is no such rollout */
+export async function readRollout(deps: Readers, id: string): Promise<RolloutView> {
+  const store = await deps.store();
+  const rollout = await store.read('rollout', id);
+  if (!rollout) {
+    const operation = `read rollout ${id}`;
+    throw new SlipwayError(`${operation}: there is no such rollout`, { code: 'NotFound', operation });
+  }
+  const [service, { services }] = await Promise.all([store.read('service', rollout.service), deps.policy()]);
+  const world = { rollout, service: service ?? newServiceState(rollout.service) };
+  const nowMs = deps.nowMs();
+  const around = {
+    spec: services.find(({ name }) => name === rollout.service),
+    before: await readBefore(store, world, nowMs),
+  };
+  return rolloutView(world, around, deps.settings.project, nowMs);
+}
+
+/** What `undo` would put in this one's place: of interest only once its own way back is closed. */
+async function readBefore(store: Store, world: World, nowMs: number): Promise<Rollout | undefined> {
+  const { rollout, service } = world;
+  if (service.healthy !== rollout.id || hasWayBack(world) || canRollBack(world, nowMs)) return undefined;
+  const earlier = await store.readEach('rollout', service.earlier);
+  return earlier.findLast(({ digest }) => digest !== rollout.digest);
+}
+
+export async function readRollouts(
+  deps: Readers,
+  service: string | undefined,
+  after: string | undefined,
+): Promise<RolloutPage> {
+  const store = await deps.store();
+  const found = await store.list('rollout', { service, after, limit: PAGE_ROWS + 1 }, ROW_FIELDS);
+  const rollouts = found.slice(0, PAGE_ROWS).map(rolloutRow);
+  const last = rollouts.at(-1);
+  return { rollouts, ...(found.length > PAGE_ROWS && last ? { next: last.id } : {}) };
+}
+
+/** By name: those of the policy and those on record. */
+export async function readServices(
+  deps: Readers,
+  search: string | undefined,
+  after: string | undefined,
+): Promise<ServicePage> {
+  const isWanted = (name: string) => search === undefined || name.includes(search.toLowerCase());
+  const [store, { services }] = await Promise.all([deps.store(), deps.policy()]);
+  const known = await findStates(store, isWanted, after);
+  const states = new Map(known.map(state => [state.name, state]));
+  for (const { name } of services) {
+    const isBehind = after === undefined || name > after;
+    if (isBehind && isWanted(name) && !states.has(name)) states.set(name, newServiceState(name));
+  }
+  const sorted = [...states.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const shown = sorted.slice(0, PAGE_ROWS);
+  const last = shown.at(-1);
+  return {
+    services: await rowsOf(store, shown, deps.nowMs()),
+    ...(sorted.length > PAGE_ROWS && last ? { next: last.name } : {}),
+  };
+}
+
+/** One more than fit on a page, if there are so many. */
+async function findStates(
+  store: Store,
+  isWanted: (name: string) => boolean,
+  after: string | undefined,
+): Promise<ServiceSource[]> {
+  const found: ServiceSource[] = [];
+  for (let from = after; ; ) {
+    const page = await store.list('service', { after: from, limit: PAGE_ROWS + 1 }, SERVICE_FIELDS);
+    found.push(...page.filter(({ name }) => isWanted(name)));
+    from = page.at(-1)?.name;
+    if (page.length <= PAGE_ROWS || found.length > PAGE_ROWS) return found;
+  }
+}
+
+async function rowsOf(store: Store, states: readonly ServiceSource[], nowMs: number): Promise<ServiceRow[]> {
+  const ids = states.flatMap(state => shownIn(state) ?? []);
+  const rollouts = await store.readEach('rollout', ids, ROW_FIELDS);
+  return toRows(states, new Map(rollouts.map(rollout => [rollout.id, rollout])), nowMs);
+}
+
+function toRows(
+  states: readonly ServiceSource[],
+  rollouts: ReadonlyMap<string, RowSource>,
+  nowMs: number,
+): ServiceRow[] {
+  return states.map(state => serviceRow(state, rollouts.get(shownIn(state) ?? ''), nowMs));
+}
+
+const AT_REST: ReadonlySet<RowSource['phase']> = new Set(['Healthy', 'Degraded', 'Rejected', 'Superseded']);
+
+/**
+ * Reads the rows of these services again and again. A rollout that has come to rest is read anew only when its service
+ * has changed, as whatever moves it claims the service for it.
+ *
+ * @param names those that are on record; the policy's others have nothing to tell yet
+ */
+export function serviceRowsReader(deps: Readers, names: readonly string[]): () => Promise<ServiceRow[]> {
+  let known = new Map<string, { readonly state: string; readonly rollout: RowSource }>();
+  return async () => {
+    const store = await deps.store();
+    const states = await store.readEach('service', names, SERVICE_FIELDS);
+    const resting = new Map(
+      states.flatMap(state => {
+        const before = known.get(state.name);
+        const isSame = before?.state === JSON.stringify(state) && AT_REST.has(before.rollout.phase);
+        return isSame ? [[state.name, before.rollout] as const] : [];
+      }),
+    );
+    const moving = states.flatMap(state => (resting.has(state.name) ? [] : (shownIn(state) ?? [])));
+    const read = await store.readEach('rollout', moving, ROW_FIELDS);
+    const rollouts = new Map([...resting.values(), ...read].map(rollout => [rollout.id, rollout]));
+    known = new Map(
+      states.flatMap(state => {
+        const rollout = rollouts.get(shownIn(state) ?? '');
+        return rollout ? [[state.name, { state: JSON.stringify(state), rollout }] as const] : [];
+      }),
+    );
+    return toRows(states, rollouts, deps.nowMs());
+  };
+}

@@ -1,0 +1,85 @@
+import type { Dependencies } from '../dependencies.ts';
+import { type Assets, assetsIn } from './assets.ts';
+import type { Me } from './contract.ts';
+import { refuseCrossSite, refuseOtherSites } from './cross-site.ts';
+import { giveCommand } from './give.ts';
+import { type After, type Answer, type Asked, afterTimeout, json, Refusal, type Stream } from './http.ts';
+import { type Identify, identifyBy } from './identity.ts';
+import { perMinute } from './rate.ts';
+import { readRollout, readRollouts, readServices } from './records.ts';
+import { openSignals } from './signals.ts';
+import { googleTokens, type Tokens } from './tokens.ts';
+import { openWatch } from './watch.ts';
+
+/** Answers one request; what it will not do it throws: {@link Refusal} or SlipwayError. */
+export type Console = (asked: Asked) => Promise<Answer | Stream>;
+
+export interface ConsoleOptions {
+  readonly tokens?: Tokens;
+  readonly after?: After;
+  readonly assets?: Assets;
+}
+
+const COMMANDS_PER_MINUTE = 30;
+
+/** What one instance of the console keeps: its listeners, and what it has read for several of them. */
+export function openConsole(deps: Dependencies, options: ConsoleOptions = {}): Console {
+  const { tokens = googleTokens(), after = afterTimeout, assets = assetsIn() } = options;
+  const identify: Identify = identifyBy(deps.settings.consoleIdentity, tokens);
+  const rate = perMinute(COMMANDS_PER_MINUTE, deps.nowMs);
+  const signals = openSignals(deps);
+  const watch = openWatch(deps, after);
+
+  async function give(asked: Asked, actor: string): Promise<Answer> {
+    refuseCrossSite(asked, deps.settings.consoleUrl);
+    const waitSeconds = rate.take(actor);
+    if (waitSeconds !== undefined) {
+      const message = `${COMMANDS_PER_MINUTE} commands a minute are enough: wait ${waitSeconds} s`;
+      throw new Refusal(429, message, { 'retry-after': String(waitSeconds) });
+    }
+    return json(202, await giveCommand(deps, actor, asked.body));
+  }
+
+  async function api(path: string, asked: Asked, actor: string): Promise<Answer | Stream> {
+    refuseOtherSites(asked);
+    const { query } = asked;
+    const text = (name: string) => query.get(name) || undefined;
+    if (path === 'commands') return allowing(asked, 'POST', () => give(asked, actor));
+    return allowing(asked, 'GET', async () => {
+      if (path === 'me') return json(200, { actor, token: '', project: deps.settings.project } satisfies Me);
+      if (path === 'services') return json(200, await readServices(deps, text('search'), text('after')));
+      if (path === 'rollouts') return json(200, await readRollouts(deps, text('service'), text('after')));
+      if (path === 'watch') return watch(asked);
+      const [, rollout, isSignals] = /^rollouts\/([^/]+)(\/signals)?$/.exec(path) ?? [];
+      if (rollout === undefined) throw new Refusal(404, `the console has no api/${path}`);
+      const id = decode(rollout);
+      return json(200, isSignals ? await signals(id, text('minutes')) : await readRollout(deps, id));
+    });
+  }
+
+  return async asked => {
+    const actor = await identify(asked);
+    const [, first = '', rest = ''] = /^\/([^/]*)\/?(.*)$/s.exec(asked.path) ?? [];
+    if (first === 'api') return api(rest, asked, actor);
+    return allowing(asked, 'GET', () => {
+      if (first === '' || ((first === 'services' || first === 'rollouts') && rest !== '')) {
+        return assets('index.html', asked);
+      }
+      return assets(decode(asked.path.slice(1)), asked);
+    });
+  };
+}
+
+async function allowing<T>({ method }: Asked, wanted: 'GET' | 'POST', answer: () => Promise<T>): Promise<T> {
+  if (method === wanted || (wanted === 'GET' && method === 'HEAD')) return answer();
+  const allow = wanted === 'GET' ? 'GET, HEAD' : 'POST';
+  throw new Refusal(405, `expected ${allow}, found ${method}`, { allow });
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new Refusal(400, 'the address is not percent-encoded UTF-8');
+  }
+}

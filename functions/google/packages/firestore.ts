@@ -1,0 +1,1 @@
+export { Firestore } from '@google-cloud/firestore';

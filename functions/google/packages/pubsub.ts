@@ -1,0 +1,1 @@
+export { PubSub } from '@google-cloud/pubsub';
