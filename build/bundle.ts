@@ -66,6 +66,11 @@ function ownPlaces(root: string): Plugin {
       onLoad({ filter: /[\\/]functions[\\/].*\.ts$/ }, async ({ path: file }) => {
         const place = JSON.stringify(path.relative(root, file).replaceAll('\\', '/'));
         const source = await readFile(file, 'utf8');
+        if (/import\.meta\.(dir|file)name/.test(source)) {
+          throw new Error(
+            `${place}: in the bundle only import.meta.url says where a file of the functions lies`,
+          );
+        }
         const url = `new URL(${place}, import.meta.url).href`;
         return { contents: source.replaceAll('import.meta.url', url), loader: 'ts' };
       });

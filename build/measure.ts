@@ -3,13 +3,16 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import type { FunctionSize } from './sizes.ts';
-import type { Startup } from './startup-child.ts';
 
-const CHILD = path.join(import.meta.dirname, 'startup-child.ts');
+const CHILD = path.join(import.meta.dirname, 'startup-child.js');
 const RUNS = 5;
 
+/** Milliseconds from the start of the import, and the resident memory of the process. */
 const moment = z.object({ ms: z.number(), rssMb: z.number() });
+
+/** As it starts, and with everything that it may need, the start included. */
 const startup = z.object({ start: moment, most: moment });
+export type Startup = z.output<typeof startup>;
 
 /** Starts each function in fresh processes, one after the other. @returns medians by the function's name */
 export async function measureFunctions(

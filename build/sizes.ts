@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Metafile } from 'esbuild';
 import { z } from 'zod';
-import type { Startup } from './startup-child.ts';
+import type { Startup } from './measure.ts';
 
 /** What each function loads: bytes from the bundle's own account, times and memory as measured. */
 

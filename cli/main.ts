@@ -58,7 +58,8 @@ export function commandLine(given: Terminal, finish: Finish): Command {
     .hook('preAction', async (_, command) => {
       const options = command.optsWithGlobals<GlobalOptions>();
       if (!options.color) terminal.hasColour = false;
-      if (NEEDS_NO_CLOUD.has(command.name())) return;
+      const isElsewhere = options.project ?? options.local ?? given.env['SLIPWAY_LOCAL'];
+      if (!isElsewhere || NEEDS_NO_CLOUD.has(command.name())) return;
       const { environmentFor } = await import('./session.ts');
       terminal.env = await environmentFor(given.env, options, process.cwd());
     });

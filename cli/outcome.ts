@@ -10,9 +10,6 @@ export type Outcome =
   | { readonly is: 'done'; readonly rollout?: Rollout | undefined; readonly entry?: HistoryEntry | undefined }
   | { readonly is: 'refused'; readonly why: string; readonly rollout?: Rollout | undefined };
 
-/** How far the histories were before a command was sent: rollout → sequence of its last entry. */
-export type Known = ReadonlyMap<string, number>;
-
 /** The rollouts that a command can be for, without reading many. */
 export async function candidates(
   store: Store,
@@ -30,56 +27,28 @@ export async function candidates(
   return { state, rollouts: [...listed, ...read.flatMap(one => one ?? [])] };
 }
 
-export function knownOf(rollouts: readonly Rollout[]): Known {
-  return new Map(rollouts.map(({ id, history }) => [id, history.at(-1)?.sequence ?? 0]));
-}
-
 const NEWEST = 10;
 const NEWEST_LOST = 20;
 
 /** @returns undefined as long as nobody has dealt with it */
-export async function outcomeOf(
-  store: Store,
-  command: SentCommand,
-  before: Known,
-  sentMs: number,
-): Promise<Outcome | undefined> {
+export async function outcomeOf(store: Store, command: SentCommand): Promise<Outcome | undefined> {
   const state = await store.read('service', command.service);
   if (state?.handled.includes(command.id)) {
     const { rollouts } = await candidates(store, command, NEWEST);
-    return told(rollouts, command, before, sentMs) ?? { is: 'done' };
+    return told(rollouts, command) ?? { is: 'done' };
   }
   const lost = await store.list('deadMessage', { limit: NEWEST_LOST });
   const ours = lost.find(({ text }) => text.includes(command.id));
   return ours && { is: 'refused', why: ours.problem };
 }
 
-/** The clock here and the functions' may differ by so much. */
-const CLOCKS_DIFFER_MS = 120_000;
-
-/** What the histories say of it: nobody names a command's id there, so it is found by who gave it, and as what. */
-export function told(
-  rollouts: readonly Rollout[],
-  { command, actor, reason }: SentCommand,
-  before: Known,
-  sentMs: number,
-): Outcome | undefined {
-  const by = reason ? `${actor} (${reason})` : actor;
-  const fresh = rollouts.flatMap(rollout => {
-    const known = before.get(rollout.id);
-    return rollout.history
-      .filter(({ sequence, atMs }) =>
-        known === undefined ? atMs >= sentMs - CLOCKS_DIFFER_MS : sequence > known,
-      )
-      .map(entry => ({ rollout, entry }));
-  });
-  const done = fresh.find(
-    ({ entry: { reason: kind, message } }) =>
-      kind !== 'CommandRefused' && (message.startsWith(`${by}: `) || message.includes(` by ${by}`)),
+/** What the histories say of it: what came of a command bears its id. */
+export function told(rollouts: readonly Rollout[], { id }: Pick<SentCommand, 'id'>): Outcome | undefined {
+  const entries = rollouts.flatMap(rollout =>
+    rollout.history.flatMap(entry => (entry.command === id ? [{ rollout, entry }] : [])),
   );
-  if (done) return { is: 'done', ...done };
-  const refused = fresh.find(
-    ({ entry }) => entry.reason === 'CommandRefused' && entry.message.startsWith(`${command} `),
-  );
-  return refused && { is: 'refused', why: refused.entry.message, rollout: refused.rollout };
+  const refused = entries.find(({ entry }) => entry.reason === 'CommandRefused');
+  if (refused) return { is: 'refused', why: refused.entry.message, rollout: refused.rollout };
+  const done = entries[0];
+  return done && { is: 'done', ...done };
 }

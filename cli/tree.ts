@@ -157,5 +157,16 @@ export function age(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 120) return `${seconds}s`;
   const minutes = Math.round(seconds / 60);
-  return minutes < 120 ? `${minutes}m` : `${Math.round(minutes / 60)}h`;
+  const hours = Math.round(minutes / 60);
+  if (minutes < 120) return `${minutes}m`;
+  return hours < 48 ? `${hours}h` : `${Math.round(hours / 24)}d`;
+}
+
+/** `wave 1 of 2, step 3 of 4: …` */
+export function placeOf({ phase, position, spec, message }: Rollout): string {
+  const { waves, steps } = spec.strategy;
+  if (phase !== 'Progressing' && phase !== 'Paused') return message;
+  if (position.wave >= waves.length) return message;
+  const step = position.step < steps.length ? `step ${position.step + 1} of ${steps.length}` : 'promotion';
+  return `wave ${position.wave + 1} of ${waves.length}, ${step}: ${message}`;
 }

@@ -89,11 +89,7 @@ function rolloutIn(argument: string | null | undefined): string | undefined {
   }
 }
 
-export function shownError({
-  payload,
-  context,
-  stackTrace,
-}: Raised): NonNullable<ShownExecution['error']> {
+export function shownError({ payload, context, stackTrace }: Raised): NonNullable<ShownExecution['error']> {
   const places = (stackTrace?.elements ?? []).map(({ step, routine, position }) => {
     const place = position ? ` (line ${position.line}, column ${position.column})` : '';
     return `${routine}.${step}${place}`;

@@ -1,6 +1,6 @@
 import type { Dependencies } from './dependencies.ts';
 import { announce, ensureExecution } from './orchestrator.ts';
-import { remember } from './rollout/commands.ts';
+import { remember, signed } from './rollout/commands.ts';
 import type { Cause } from './rollout/record.ts';
 import { stepBack } from './rollout/trouble.ts';
 import { type Undone, undo, type WayBack } from './rollout/undo.ts';
@@ -35,7 +35,7 @@ export async function undoHealthy(
     const to = earlier.findLast(one => one !== undefined && one.digest !== from.digest);
     const nowMs = deps.nowMs();
     if (!isWanted({ from, to, service }, nowMs)) return undefined;
-    const undone = undo({ from, to, service }, spec, cause, nowMs);
+    const undone = inNameOf(commandId, { from, to }, undo({ from, to, service }, spec, cause, nowMs));
     if (undone.ok) {
       transaction.write('rollout', from.id, undone.from);
       transaction.write('rollout', undone.to.id, undone.to);
@@ -53,6 +53,15 @@ export async function undoHealthy(
     await ensureExecution(deps, undone.to.id);
   }
   return undone;
+}
+
+function inNameOf(
+  command: string | undefined,
+  { from, to }: Pick<WayBack, 'from' | 'to'>,
+  undone: Undone,
+): Undone {
+  if (!undone.ok || command === undefined) return undone;
+  return { ...undone, from: signed(command, from, undone.from), to: signed(command, to, undone.to) };
 }
 
 /**

@@ -35,10 +35,14 @@ output "next" {
     "gcloud auth configure-docker ${var.location}-docker.pkg.dev",
     var.cluster == null ? "" : "# Let kubectl in, then put the manifests there once:\n${module.gke[0].credentials_command}\nkubectl apply --server-side -k k8s/overlays/arm",
     length(local.balanced) == 0 ? "" : "# Where it answers; a certificate takes up to an hour after the domain points there:\n${join("\n", [for name, balancer in module.load_balancer : "curl ${balancer.url}"])}",
+    "# Once, because Docker's default builder does not build for two platforms:",
+    "docker buildx create --use",
     "# The first push goes straight to 100 %, for there is nothing yet to go back to; the second is a canary:",
-    "docker buildx build --platform linux/amd64,linux/arm64 --tag ${module.platform.repository}/${sort(keys(var.services))[0]}:v1.0.0 --push app",
+    "docker buildx build --platform linux/amd64,linux/arm64 --build-arg VERSION=v1.0.0 --tag ${module.platform.repository}/${sort(keys(var.services))[0]}:v1.0.0 --push app",
     "# Follow it:",
+    "GOOGLE_CLOUD_PROJECT=${var.project} npx slipway get rollout ${sort(keys(var.services))[0]} -w",
     "gcloud workflows executions list ${module.orchestrator.workflows["rollout"]} --location=${var.location} --project=${var.project}",
     "gcloud logging read 'resource.type=\"cloud_run_revision\" resource.labels.service_name:\"${var.name}-\"' --project=${var.project} --freshness=10m --limit=20",
+    var.console == null ? "" : "# Where people watch and command, once the certificate is there:\n# ${module.console[0].url}",
   ]))
 }

@@ -7,7 +7,7 @@ import type { Store } from '../../functions/store/store.ts';
 import { actorOf } from '../actor.ts';
 import { type CommandReport, commandReport } from '../command-report.ts';
 import { data, type Format } from '../data.ts';
-import { candidates, knownOf, type Outcome, outcomeOf, type SentCommand } from '../outcome.ts';
+import { candidates, outcomeOf, type SentCommand } from '../outcome.ts';
 import { type Answer, lines, painter, printable, type Terminal } from '../output.ts';
 import { policyFileOf, readPolicy } from '../policy-file.ts';
 import { withProgress } from '../progress.ts';
@@ -46,16 +46,7 @@ export async function giveCommand(
     const { rollouts } = await candidates(store, { service, rollout: named?.id }, 1);
     const command = commandFor(wanted, { service, rollout: named?.id, actor, reason: options.reason });
     const topic = options.topic ?? (await topicFor(service, rollouts, terminal.env));
-    const sentMs = Date.now();
-    await send(topic, command, terminal);
-    const waited = options.wait
-      ? await waitFor(
-          store,
-          command,
-          { before: knownOf(rollouts), sentMs, timeoutMs: options.timeoutMs },
-          terminal,
-        )
-      : undefined;
+    const waited = await sendAndWait(store, topic, command, options, terminal);
     const report: CommandReport = { command, topic, waited };
     await print(report, options, terminal);
     return answerOf(report);
@@ -109,28 +100,31 @@ async function send(topic: string, command: CommandMessage, { env }: Terminal): 
   }
 }
 
-interface Wait {
-  readonly before: ReadonlyMap<string, number>;
-  readonly sentMs: number;
-  readonly timeoutMs: number;
-}
-
-async function waitFor(
+/** Once it is being sent, Ctrl-C ends the waiting only: whoever pressed it learns whether it was sent. */
+async function sendAndWait(
   store: Store,
+  topic: string,
   command: SentCommand,
-  { before, sentMs, timeoutMs }: Wait,
+  { wait, timeoutMs }: CommandOptions,
   terminal: Terminal,
-): Promise<Outcome | 'late' | 'interrupted'> {
+): Promise<CommandReport['waited']> {
   const interrupted = interruption(terminal);
-  const signal = AbortSignal.any([interrupted.signal, AbortSignal.timeout(timeoutMs)]);
+  const what = printable(`${command.command} ${command.service}`);
   try {
+    await withProgress(
+      terminal,
+      () => `sending ${what}`,
+      () => send(topic, command, terminal),
+    );
+    if (!wait) return undefined;
+    const signal = AbortSignal.any([interrupted.signal, AbortSignal.timeout(timeoutMs)]);
     const outcome = await withProgress(
       terminal,
-      () => printable(`sent ${command.command} ${command.service}, waiting for what comes of it`),
+      () => `sent ${what}, waiting for what comes of it`,
       () =>
         poll(
-          () => outcomeOf(store, command, before, sentMs),
-          known => known !== undefined,
+          () => outcomeOf(store, command),
+          one => one !== undefined,
           { everyMs: lookEveryMs(terminal.env) / 2, signal },
         ),
     );

@@ -23,8 +23,14 @@ export async function explainRollout(
   return 'yes';
 }
 
-/** What runs on this machine is not in Google's console. */
 function linksFor(rollout: Rollout, env: NodeJS.ProcessEnv): Link[] {
+  const consoleUrl = env['SLIPWAY_CONSOLE_URL']?.replace(/\/+$/, '');
+  const ours = consoleUrl ? [{ label: 'Console', url: `${consoleUrl}/rollouts/${rollout.id}` }] : [];
+  return [...ours, ...googleLinks(rollout, env)];
+}
+
+/** What runs on this machine is not in Google's console. */
+function googleLinks(rollout: Rollout, env: NodeJS.ProcessEnv): Link[] {
   const project = env['GOOGLE_CLOUD_PROJECT'];
   if (!project || env['SLIPWAY_LOCAL']) return [];
   const services = `https://console.cloud.google.com/monitoring/services?project=${encodeURIComponent(project)}`;

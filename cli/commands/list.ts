@@ -3,7 +3,7 @@ import type { Store } from '../../functions/store/store.ts';
 import { data, type Format } from '../data.ts';
 import { type Answer, lines, type Painter, painter, safeTable, type Terminal } from '../output.ts';
 import { readStore } from '../store.ts';
-import { age, marked } from '../tree.ts';
+import { age, marked, placeOf } from '../tree.ts';
 
 export interface ListOptions {
   readonly service?: string | undefined;
@@ -87,15 +87,6 @@ function rowOf(rollout: Rollout): Row {
     updatedMs,
     message: isFinal(rollout) || rollout.phase === 'Paused' ? message : placeOf(rollout),
   };
-}
-
-/** `wave 1 of 2, step 3 of 4: …` */
-export function placeOf({ phase, position, spec, message }: Rollout): string {
-  const { waves, steps } = spec.strategy;
-  if (phase !== 'Progressing' && phase !== 'Paused') return message;
-  if (position.wave >= waves.length) return message;
-  const step = position.step < steps.length ? `step ${position.step + 1} of ${steps.length}` : 'promotion';
-  return `wave ${position.wave + 1} of ${waves.length}, ${step}: ${message}`;
 }
 
 function tableOf(what: 'services' | 'rollouts', rows: readonly Row[], terminal: Terminal): string[] {

@@ -13,8 +13,7 @@ import {
   shownRollout,
 } from '../records.ts';
 import { withStore } from '../store.ts';
-import { marked } from '../tree.ts';
-import { placeOf } from './list.ts';
+import { marked, placeOf } from '../tree.ts';
 
 export interface StatusOptions {
   readonly tag?: string | undefined;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { SlipwayError } from '../../functions/errors.ts';
 import type { Service } from '../../functions/rollout/policy.ts';
-import { recorded, type Row, type Traffic } from './traffic.ts';
+import { type Row, recorded, type Traffic } from './traffic.ts';
 
 const counts = z.object({ good: z.number().min(0), bad: z.number().min(0) });
 

@@ -3,7 +3,7 @@ import type { Counts } from '../../functions/rollout/judge.ts';
 import { ratio, total } from '../../functions/rollout/judging/sight.ts';
 import type { Service } from '../../functions/rollout/policy.ts';
 import { percent, span } from '../../functions/rollout/wording.ts';
-import { lines as text, type Painter, printable, safeTable } from '../output.ts';
+import { type Painter, printable, safeTable, lines as text } from '../output.ts';
 import { chart } from './chart.ts';
 import type { Replayed, ReplayedStep } from './simulate.ts';
 

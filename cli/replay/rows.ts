@@ -1,6 +1,6 @@
-import { printProblem, type Problem } from '../../functions/rollout/policy-problems.ts';
-import type { Service } from '../../functions/rollout/policy.ts';
 import { SlipwayError } from '../../functions/errors.ts';
+import type { Service } from '../../functions/rollout/policy.ts';
+import { type Problem, printProblem } from '../../functions/rollout/policy-problems.ts';
 import { periodMs, type Row } from './traffic.ts';
 
 /** A line of a recording as it is written, with where each of its fields stands. */

@@ -58,8 +58,10 @@ export interface ReplayedStep {
   readonly limit: number | undefined;
 }
 
-/** Nobody waits longer at one step. */
-const MOST_WAIT_MS = 24 * 3_600_000;
+/** So long it is watched whether the judge lets a rollout go on by itself that waits for a person. */
+const PATIENCE_MS = 3_600_000;
+/** What {@link blame} looks at. */
+const BLAME_MS = 600_000;
 const SOMEBODY = 'somebody@replay';
 const CANARY_DIGEST = `sha256:${'c'.repeat(64)}`;
 const STABLE_DIGEST = `sha256:${'5'.repeat(64)}`;
@@ -130,7 +132,7 @@ class Replay {
       atMs: this.#nowMs,
       rollout,
       canary: canaryUntil(this.#nowMs),
-      stable: sum(blocks.map(({ stable }) => stable)),
+      stable: sum(blocks.filter(({ endMs }) => endMs <= this.#nowMs).map(({ stable }) => stable)),
       steps: this.#steps,
       alerts: [...this.#alerts.values()].sort((a, b) => a.atMs - b.atMs),
       canaryUntil,
@@ -193,14 +195,18 @@ class Replay {
   /** @returns whether it goes on */
   #wait(wave: number, { step }: RemainingStep): boolean {
     const position = { wave, step };
-    const endMs = this.#nowMs + MOST_WAIT_MS;
+    let waitsSinceMs: number | undefined;
     for (;;) {
       this.#openGate();
       this.#apply({ type: 'looked', position, ...this.#judged(), callback: undefined });
       const { phase, position: now } = this.#rollout();
       if (phase === 'RollingBack') return false;
       if (now.wave !== wave || now.step !== step) return true;
-      if (this.#nowMs >= endMs) return false;
+      waitsSinceMs = this.#needsPerson() ? (waitsSinceMs ?? this.#nowMs) : undefined;
+      if (waitsSinceMs !== undefined && this.#nowMs - waitsSinceMs >= PATIENCE_MS) {
+        this.#nowMs = waitsSinceMs;
+        return false;
+      }
       const nextMs = this.#nowMs + this.#lookMs;
       while (this.#nowMs < nextMs - 1e-6) {
         this.#tick();
@@ -211,6 +217,12 @@ class Replay {
         return false;
       }
     }
+  }
+
+  /** Who does not come: at a gate somebody does. */
+  #needsPerson(): boolean {
+    const { phase, pause, heldBy } = this.#rollout();
+    return phase === 'Paused' && (heldBy !== undefined || pause?.untilMs !== undefined);
   }
 
   /** A person comes to a gate, and to no other pause. */
@@ -269,7 +281,7 @@ class Replay {
     if (rules === 'off') return 'unsure';
     const members = strategy.waves[this.#rollout().position.wave] ?? [];
     const setting = { rules, availability: slo.availability, waves: strategy.waves.length };
-    return blame(this.#observed(members, this.#nowMs - MOST_WAIT_MS), setting, this.#nowMs);
+    return blame(this.#observed(members, this.#nowMs - BLAME_MS), setting, this.#nowMs);
   }
 
   #tick(): void {

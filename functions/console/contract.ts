@@ -3,15 +3,14 @@ import type { HistoryEntry, Phase, Rollout, ServiceState } from '../rollout/reco
 
 /**
  * What the page asks the console for, and what it gets. All of it is JSON below `api/`; errors are {@link Problem} with
- * a status of 4xx or 5xx. Lists come 100 rows at a time: with `?after=NEXT` the page behind the one that said `next`.
+ * a status of 4xx or 5xx. Lists come 100 rows at a time: with `?after=NEXT` the page behind the one that said `next`;
+ * 404 when that row is gone meanwhile.
  */
 
 /** GET api/me */
 export interface Me {
   /** Who the commands are given by: an e-mail address. */
   readonly actor: string;
-  /** To be sent back in the header `x-slipway-token` of every POST. */
-  readonly token: string;
   readonly project: string;
 }
 
@@ -95,10 +94,14 @@ export interface Button {
 }
 
 /**
- * GET api/watch?rollout=ID, GET api/watch?services=A,B,…: server-sent events. `rollout` comes first with a whole view,
- * and from then on, as `change`, with what is new of the history only; `services` comes with the rows that changed. A
- * comment every 15 s keeps proxies from closing the line; after 4 minutes the console closes it, and the browser comes
- * back by itself.
+ * GET api/watch?rollout=ID, GET api/watch?services=A,B,… (100 at most): server-sent events. `rollout` comes first with a
+ * whole view, and from then on, as `change`, with what is new of the history only; when another course has begun, a whole
+ * `rollout` comes again. `services` comes with a list of {@link ServiceRow}: at first of all that are on record, then of
+ * those that changed. `problem` comes with a {@link Problem}, once, when the records cannot be read.
+ *
+ * A comment every 15 s keeps proxies from closing the line; after 4 minutes the console closes it, and the browser comes
+ * back by itself and is told what it missed. With 503 and `retry-after` there are too many listeners; the browser does
+ * not come back from that by itself.
  */
 export interface RolloutChange extends Omit<RolloutView, 'rollout'> {
   readonly rollout: Omit<ShownRollout, 'history' | 'spec' | 'verification' | 'trend'> & {
@@ -112,7 +115,10 @@ export interface RolloutChange extends Omit<RolloutView, 'rollout'> {
   readonly trend: Rollout['trend'];
 }
 
-/** GET api/rollouts/ID/signals?minutes=30: the four golden signals of canary and stable over all touched targets. */
+/**
+ * GET api/rollouts/ID/signals?minutes=30 (1 to 1440): the four golden signals of canary and stable over all touched
+ * targets. Periods of which nothing is known are left out; the newest may miss what is on its way for up to three minutes.
+ */
 export interface Signals {
   readonly sinceMs: number;
   readonly untilMs: number;
@@ -133,13 +139,16 @@ export interface SideSignals {
   readonly requestsPerSecond?: number;
   /** 0 to 1. */
   readonly errorRatio?: number;
-  /** Of answers, 95th percentile. */
+  /** 95th percentile. */
   readonly latencyMs?: number;
   /** Largest CPU utilisation over the targets, 0 to 1. */
   readonly saturation?: number;
 }
 
-/** POST api/commands: 202 with {@link CommandSent}. The reason goes into the history. */
+/**
+ * POST api/commands: 202 with {@link CommandSent}; 403 when the page of another site sent it, 429 and `retry-after` beyond
+ * 30 a minute. The reason goes into the history. That a command was taken does not say that it applies: see the history.
+ */
 export interface CommandRequest {
   readonly command: Button['command'];
   readonly service: string;

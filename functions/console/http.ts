@@ -25,15 +25,15 @@ export interface Stream {
 
 /** Where a stream is written to. */
 export interface Outlet {
-  write(text: string): void;
+  readonly write: (text: string) => void;
   /** Bytes that were written and not yet taken. */
-  pending(): number;
+  readonly pending: () => number;
   /** Ends it in good order. */
-  end(): void;
+  readonly end: () => void;
   /** Ends it at once. */
-  destroy(): void;
+  readonly destroy: () => void;
   /** Called once when it is over, whoever ended it; at once if it is over already. */
-  onClose(listener: () => void): void;
+  readonly onClose: (listener: () => void) => void;
 }
 
 /** What is said instead of an answer: status and sentence. `cause` is for the log. */

@@ -14,9 +14,16 @@ const MOST_PENDING_BYTES = 1_000_000;
 /** @param onClose called once, when nothing may be sent any more */
 export function openLine(outlet: Outlet, after: After, onClose: () => void): Line {
   let cancelBeat = after(HEARTBEAT_MS, beat);
-  const cancelEnd = after(LIFETIME_MS, () => outlet.end());
+  const cancelEnd = after(LIFETIME_MS, () => finish(outlet.end));
+  let isOver = false;
+  /** What was written last may still be on its way. */
+  function finish(how: () => void): void {
+    isOver = true;
+    how();
+  }
   function send(text: string): void {
-    if (outlet.pending() > MOST_PENDING_BYTES) outlet.destroy();
+    if (isOver) return;
+    if (outlet.pending() > MOST_PENDING_BYTES) finish(outlet.destroy);
     else outlet.write(text);
   }
   function beat(): void {

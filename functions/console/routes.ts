@@ -46,7 +46,7 @@ export function openConsole(deps: Dependencies, options: ConsoleOptions = {}): C
     const text = (name: string) => query.get(name) || undefined;
     if (path === 'commands') return allowing(asked, 'POST', () => give(asked, actor));
     return allowing(asked, 'GET', async () => {
-      if (path === 'me') return json(200, { actor, token: '', project: deps.settings.project } satisfies Me);
+      if (path === 'me') return json(200, { actor, project: deps.settings.project } satisfies Me);
       if (path === 'services') return json(200, await readServices(deps, text('search'), text('after')));
       if (path === 'rollouts') return json(200, await readRollouts(deps, text('service'), text('after')));
       if (path === 'watch') return watch(asked);
@@ -59,14 +59,10 @@ export function openConsole(deps: Dependencies, options: ConsoleOptions = {}): C
 
   return async asked => {
     const actor = await identify(asked);
-    const [, first = '', rest = ''] = /^\/([^/]*)\/?(.*)$/s.exec(asked.path) ?? [];
-    if (first === 'api') return api(rest, asked, actor);
-    return allowing(asked, 'GET', () => {
-      if (first === '' || ((first === 'services' || first === 'rollouts') && rest !== '')) {
-        return assets('index.html', asked);
-      }
-      return assets(decode(asked.path.slice(1)), asked);
-    });
+    const { path } = asked;
+    if (path.startsWith('/api/')) return api(path.slice('/api/'.length), asked, actor);
+    const isPage = path === '/' || /^\/(services|rollouts)\/[^/]/.test(path);
+    return allowing(asked, 'GET', () => assets(isPage ? 'index.html' : decode(path.slice(1)), asked));
   };
 }
 

@@ -7,6 +7,7 @@ import {
   type Command,
   canRetry,
   commandSchema,
+  inNameOf,
   type RegionCommand,
   type RolloutCommand,
   refuse,
@@ -119,7 +120,11 @@ async function undone(
     await apply(deps, id, (world, nowMs) =>
       world.service.handled.includes(given.id)
         ? { world, actions: [] }
-        : refuse({ ...world, service: remember(world.service, given.id) }, nowMs, 'undo', why),
+        : inNameOf(
+            given,
+            world,
+            refuse({ ...world, service: remember(world.service, given.id) }, nowMs, 'undo', why),
+          ),
     );
   }
   if (answer) return true;

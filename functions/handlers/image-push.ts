@@ -6,7 +6,7 @@ import { parseReference } from '../image/reference.ts';
 import { type ReasonCode, type Verdict, verifyImage } from '../image/verify.ts';
 import { announce, ensureExecution, makeWay } from '../orchestrator.ts';
 import { admit, admitAgain, type Push, rolloutId } from '../rollout/admission.ts';
-import { remember } from '../rollout/commands.ts';
+import { remember, signed } from '../rollout/commands.ts';
 import { type Service, tagMatches } from '../rollout/policy.ts';
 import { newServiceState, type Rollout } from '../rollout/record.ts';
 import { currentTraceparent, inSpan } from '../telemetry/scope.ts';
@@ -152,9 +152,13 @@ async function admitOnce(
     }
     const service = commandId === undefined ? state : remember(state, commandId);
     const waiting = service.waiting ? await transaction.read('rollout', service.waiting) : undefined;
-    const admitted = known
+    const decided = known
       ? admitAgain({ rollout: known, verdict }, push, spec, service, waiting, deps.nowMs())
       : verdict && admit(spec, push, verdict, service, waiting, deps.nowMs());
+    const admitted =
+      decided && commandId !== undefined
+        ? { ...decided, rollout: signed(commandId, known, decided.rollout) }
+        : decided;
     if (admitted) {
       transaction.write('rollout', admitted.rollout.id, admitted.rollout);
       transaction.write('service', spec.name, admitted.service);

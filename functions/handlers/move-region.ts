@@ -1,7 +1,7 @@
 import type { Dependencies } from '../dependencies.ts';
 import { SlipwayError } from '../errors.ts';
 import { apply, readWorld } from '../orchestrator.ts';
-import { by, type RegionCommand } from '../rollout/commands.ts';
+import { by, inNameOf, type RegionCommand } from '../rollout/commands.ts';
 import {
   concludeMove,
   drainedBy,
@@ -55,10 +55,9 @@ async function drain(
   const balancer = await deps.loadBalancer(loadBalancer);
   const places = others.map(other => other.place);
   return balancer.drain(place, places, async () => {
-    await apply(deps, rollout, (world, nowMs) => ({
-      world: drainedBy(world, given.target, by(given), nowMs),
-      actions: [],
-    }));
+    await apply(deps, rollout, (world, nowMs) =>
+      inNameOf(given, world, { world: drainedBy(world, given.target, by(given), nowMs), actions: [] }),
+    );
   });
 }
 

@@ -1,6 +1,6 @@
 import { fillTemplate } from '../rollout/template.ts';
 import { type Notice, summaryOf } from './notice.ts';
-import { asIs, entities, clipped } from './texts.ts';
+import { asIs, clipped, entities } from './texts.ts';
 
 /** https://developers.google.com/workspace/chat/api/reference/rest/v1/spaces.messages: bytes of a message with its cards. */
 export const CHAT_LIMIT_BYTES = 32_000;

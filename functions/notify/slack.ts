@@ -1,6 +1,6 @@
 import { fillTemplate } from '../rollout/template.ts';
 import { type Notice, summaryOf } from './notice.ts';
-import { entities, clipped } from './texts.ts';
+import { clipped, entities } from './texts.ts';
 
 /** https://docs.slack.dev/reference/block-kit/blocks/section-block and …/context-block: longer ones are refused. */
 export const SLACK_LIMITS = { text: 3000, field: 2000, blocks: 50, fallback: 4000 } as const;

@@ -82,6 +82,23 @@ export function applyCommand(
 ): Transition {
   if (world.service.handled.includes(command.id)) return { world, actions: [] };
   const known = { ...world, service: remember(world.service, command.id) };
+  return inNameOf(command, world, carryOut(known, command, nowMs, spec));
+}
+
+export function inNameOf(
+  { id }: { readonly id: string },
+  before: World,
+  { world, actions }: Transition,
+): Transition {
+  return { world: { ...world, rollout: signed(id, before.rollout, world.rollout) }, actions };
+}
+
+function carryOut(
+  known: World,
+  command: RolloutCommand,
+  nowMs: number,
+  spec: Service | undefined,
+): Transition {
   switch (command.command) {
     case 'promote':
       return promote(known, command, nowMs);
@@ -96,6 +113,13 @@ export function applyCommand(
     case 'retry':
       return retry(known, command, spec, nowMs);
   }
+}
+
+/** What the command added to the history bears its id, by which whoever sent it finds out what came of it. */
+export function signed(command: string, before: Rollout | undefined, after: Rollout): Rollout {
+  const known = before?.history.at(-1)?.sequence ?? 0;
+  const history = after.history.map(entry => (entry.sequence > known ? { ...entry, command } : entry));
+  return { ...after, history };
 }
 
 /** By service, not by rollout: a command that comes again must not find the next rollout in flight. */
@@ -236,7 +260,7 @@ export function applyFreeze(
   const isFreeze = command.command === 'freeze';
   const known = remember(service, command.id);
   const tell = (reason: Reason, message: string, changed: ServiceState) => ({
-    rollout: rollout && note(rollout, nowMs, reason, message),
+    rollout: rollout && signed(command.id, rollout, note(rollout, nowMs, reason, message)),
     service: changed,
     message,
     isRefused: reason === 'CommandRefused',

@@ -213,6 +213,8 @@ export interface HistoryEntry {
   readonly target?: string | undefined;
   /** Of TrafficWeightUpdated, TargetPromoted and TargetRestored: the canary's share of the target's traffic in percent. */
   readonly weight?: number | undefined;
+  /** Id of the command that it comes of. */
+  readonly command?: string | undefined;
   /** Monitoring's id of the incident that it tells of. */
   readonly incident?: string | undefined;
 }

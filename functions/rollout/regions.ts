@@ -1,6 +1,6 @@
 import type { LoadBalancerSpec, Place } from '../targets/load-balancer.ts';
 import type { Progress } from '../targets/target.ts';
-import { by, type RegionCommand, refuse, remember } from './commands.ts';
+import { by, inNameOf, type RegionCommand, refuse, remember } from './commands.ts';
 import type { Service } from './policy.ts';
 import { note, type Rollout } from './record.ts';
 import type { Transition, World } from './world.ts';
@@ -100,13 +100,15 @@ export function concludeMove(
   if (world.service.handled.includes(command.id)) return { world, actions: [] };
   const known = { ...world, service: remember(world.service, command.id) };
   const { target } = command;
-  if (made.status !== 'done') return refuse(known, nowMs, `${command.command} ${target}`, made.message);
+  if (made.status !== 'done') {
+    return inNameOf(command, world, refuse(known, nowMs, `${command.command} ${target}`, made.message));
+  }
   const person = by(command);
   const moved =
     command.command === 'drain'
       ? drainedBy(known, target, person, nowMs)
       : recordUndrained(known, target, `${person}: undrain ${target}: ${made.message}`, nowMs);
-  return { world: moved, actions: [] };
+  return inNameOf(command, world, { world: moved, actions: [] });
 }
 
 export function recordUndrained(world: World, target: string, message: string, nowMs: number): World {

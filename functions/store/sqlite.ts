@@ -23,7 +23,8 @@ const SCHEMA = `
     body TEXT NOT NULL,
     PRIMARY KEY (kind, id)
   ) STRICT;
-  CREATE INDEX IF NOT EXISTS newest ON documents (kind, service, created_ms DESC);
+  DROP INDEX IF EXISTS newest;
+  CREATE INDEX IF NOT EXISTS newest_of_service ON documents (kind, service, created_ms DESC, id);
   CREATE INDEX IF NOT EXISTS phases ON documents (kind, phase, created_ms DESC);
   CREATE INDEX IF NOT EXISTS newest_of_all ON documents (kind, created_ms DESC, id);
 `;

@@ -35,7 +35,7 @@ export interface LoadOutcome {
   readonly status: number | undefined;
   readonly error: string | undefined;
   /** `ECONNREFUSED`, `timeout`; with `error`, where the system names it. */
-  readonly errorCode: string | undefined;
+  readonly errorCode?: string | undefined;
   readonly version: string | undefined;
   readonly revision: string | undefined;
   readonly region: string | undefined;

@@ -160,6 +160,35 @@ run "secrets_are_read_by_who_notifies_alone" {
   }
 }
 
+run "what_the_policy_asks_for_must_be_given" {
+  command = plan
+  module {
+    source = "./modules/orchestrator"
+  }
+  variables {
+    policy_file          = "tests/rollouts.yaml"
+    notification_secrets = { slack = "slipway-slack" }
+  }
+  expect_failures = [google_secret_manager_secret_version.policy]
+}
+
+run "and_is_enough" {
+  command = plan
+  module {
+    source = "./modules/orchestrator"
+  }
+  variables {
+    policy_file          = "tests/rollouts.yaml"
+    command_topics       = { rollout-commands = "projects/acme-test/topics/rollout-commands", team-commands = "projects/acme-test/topics/team-commands" }
+    notification_secrets = { slack = "slipway-slack", audit-url = "slipway-audit", audit-key = "slipway-audit-key" }
+  }
+
+  assert {
+    condition     = toset(local.secrets_asked) == toset(keys(var.notification_secrets)) && contains(local.topics_asked, "team-commands")
+    error_message = "expected what the policy asks for to be read from it"
+  }
+}
+
 run "clusters_when_asked_for" {
   command = apply
   module {

@@ -1,3 +1,4 @@
+import { benchConsole } from './console.ts';
 import { benchJudge } from './judge.ts';
 import { benchStartup } from './startup.ts';
 import { benchTargets } from './targets.ts';
@@ -8,6 +9,7 @@ const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<bool
   startup: benchStartup,
   judge: benchJudge,
   verify: benchVerify,
+  console: benchConsole,
 };
 
 const [name = '', ...args] = process.argv.slice(2);

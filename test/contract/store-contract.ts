@@ -1,6 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SlipwayError } from '../../functions/errors.ts';
-import { type HistoryEntry, newServiceState, type Rollout } from '../../functions/rollout/record.ts';
+import {
+  type HistoryEntry,
+  newServiceState,
+  type Phase,
+  type Rollout,
+} from '../../functions/rollout/record.ts';
 import type { DeadMessage, Store } from '../../functions/store/store.ts';
 import { aWorld, START_MS } from '../worlds.ts';
 
@@ -148,7 +153,8 @@ export function storeContract(name: string, open: (nowMs: () => number) => Promi
       await store.transact(async transaction => {
         for (const one of ['a', 'b', 'd']) transaction.write('service', one, newServiceState(one));
       });
-      const behind = async (after: string) => (await store.list('service', { after })).map(({ name }) => name);
+      const behind = async (after: string) =>
+        (await store.list('service', { after })).map(({ name }) => name);
       expect(await behind('a')).toEqual(['b', 'd']);
       expect(await behind('c')).toEqual(['d']);
       expect(await behind('d')).toEqual([]);

@@ -62,6 +62,12 @@ const calls: Readonly<Record<string, () => Promise<unknown>>> = {
   // This API has REST alone.
   BackendServicesClient: () =>
     new compute.BackendServicesClient(rest).get({ project: 'p', backendService: 'b' }),
+  'BackendServicesClient, changing': () =>
+    new compute.BackendServicesClient(rest).patch({
+      project: 'p',
+      backendService: 'b',
+      backendServiceResource: { backends: [{ group: 'g', capacityScaler: 0.5 }] },
+    }),
   GlobalOperationsClient: () =>
     new compute.GlobalOperationsClient(rest).get({ project: 'p', operation: 'o' }),
   MachineTypesClient: () =>

@@ -5,15 +5,18 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { googleClients } from '../../functions/google/clients.ts';
 import type { Rollout } from '../../functions/rollout/record.ts';
+import { firestoreStore } from '../../functions/store/firestore.ts';
 import { startFunctions } from '../../local/functions/functions.ts';
 import { PROJECT } from '../../local/names.ts';
+import { topicName } from '../../local/wiring.ts';
 import { HEAVY_PACKAGES } from '../bench/loaded-packages.ts';
 import { findFirestoreEmulator, startFirestoreEmulator } from '../contract/emulators.ts';
-import { Crowd, canaryOf, oneOfTheCrowd, REGION, SHARED_IMAGE } from './crowd.ts';
+import { Crowd, canaryOf, oneOfTheCrowd, REGION, SHARED_IMAGE, STABLE_IMAGE } from './crowd.ts';
 import { gkeTargetSpec, gkeTraffic, serveOnGke } from './gke-service.ts';
 import { startGrpcServer } from './grpc-server.ts';
-import { GATED } from './world.ts';
+import { GATED, rawPush } from './world.ts';
 
 /** What `npm run build` writes, and what is deployed: built twice, started, and rolled out with. */
 
@@ -145,6 +148,10 @@ describe('the clients', () => {
         Object.fromEntries([
           ...[...(await clientNames())].map(name => [name, OVER_GRPC]),
           ...COMPUTE_CLIENTS.map(name => [name, expect.objectContaining({ name: 'there' })]),
+          [
+            'BackendServicesClient, changing',
+            expect.objectContaining({ latestResponse: expect.objectContaining({ name: 'there' }) }),
+          ],
           ['ServicesClient over REST', expect.objectContaining({ generation: '9007199254740993' })],
         ]),
       );
@@ -211,7 +218,7 @@ describe('the functions', () => {
 
   test('promote one canary on Cloud Run and GKE, and take the next one back', async () => {
     await crowd.serve('built');
-    await serveOnGke(crowd.world.cloud, 'built', `${SHARED_IMAGE}@sha256:${'5'.repeat(64)}`);
+    await serveOnGke(crowd.world.cloud, 'built', STABLE_IMAGE);
     const [a, b] = [await crowd.build('a'), await crowd.build('b')];
 
     crowd.push('built-a', a);
@@ -241,10 +248,18 @@ describe('the functions', () => {
     const emulator = await startFirestoreEmulator(found.jar ?? '');
     try {
       const env = { FIRESTORE_EMULATOR_HOST: new URL(emulator.url).host, SLIPWAY_STORE: 'firestore' };
-      const { cloud } = crowd.world;
-      const functions = await startFunctions({ ...cloud.env, ...env }, {}, here);
-      const swept = await fetch(functions.urls.sweep, { method: 'POST' }).finally(() => functions.stop());
-      expect(swept.status, functions.lastLines().join('\n')).toBe(204);
+      const functions = await startFunctions({ ...crowd.world.cloud.env, ...env }, {}, here);
+      const command = { service: 'built', command: 'freeze', actor: 'me' };
+      const given = await fetch(`${functions.urls.command}/${topicName('rollout-commands')}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(rawPush('rollout-commands', command, 'freeze-1')),
+      }).finally(() => functions.stop());
+      expect(given.status, functions.lastLines().join('\n')).toBe(204);
+      const clients = googleClients({ firestore: emulator.url });
+      const store = firestoreStore(await clients.firestore(PROJECT, '(default)'));
+      expect(await store.read('service', 'built')).toHaveProperty('frozen');
+      await store.close();
     } finally {
       await emulator.close();
     }

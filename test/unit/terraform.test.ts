@@ -1,9 +1,7 @@
-import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { Firestore, Query } from '@google-cloud/firestore';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { SERVICE_LABEL } from '../../functions/handlers/slo-alert.ts';
 import { ALERT_POLICIES } from '../../functions/rollout/alerts.ts';
@@ -181,6 +179,50 @@ describe('the workflows', () => {
     const [, seconds] = /timeout: (\d+)/.exec(read('workflows/rollout.yaml')) ?? [];
     expect(orchestrator.functions['activity']?.timeout_seconds).toBe(Number(seconds));
   });
+});
+
+describe('names', () => {
+  function sourcesBelow(folder: string): string[] {
+    const files = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' });
+    return files.filter(file => file.endsWith('.ts')).map(file => read(join(folder, file)));
+  }
+  const code = ['functions', 'cli'].flatMap(sourcesBelow).join('\n');
+
+  test('of topics in the code are those of topics that there are', () => {
+    const named = new Set(
+      [...code.matchAll(/(?:TOPIC|topic|\bdeps,|default\(|\?\?|fallback:)[^'\n]{0,8}'([a-z]+(?:-[a-z]+)*)'/g)]
+        .map(([, name = '']) => name)
+        .filter(name => /^(?:gcr|.*-(?:commands|alerts|events|letters))$/.test(name)),
+    );
+    expect([...named].sort()).toEqual(Object.keys(messaging.subscribers).sort());
+    expect(orchestrator.environment['SLIPWAY_EVENTS_TOPIC']).toBe('rollout-events');
+  });
+
+  test('of the workflows are what the functions start', () => {
+    expect(orchestrator.environment).toMatchObject({
+      SLIPWAY_ROLLOUT_WORKFLOW: `\${local.workflows.rollout}`,
+      SLIPWAY_ROLLBACK_WORKFLOW: `\${local.workflows.rollback}`,
+    });
+  });
+
+  test('of scopes: the one that leaves it to IAM, everywhere', () => {
+    const terraform = readdirSync(TERRAFORM, { recursive: true, encoding: 'utf8' })
+      .filter(file => file.endsWith('.tf'))
+      .map(file => read(`terraform/${file}`));
+    const scopes = [...`${code}\n${terraform.join('\n')}`.matchAll(/googleapis\.com\/auth\/([\w.-]+)/g)];
+    expect(new Set(scopes.map(([, scope]) => scope))).toEqual(new Set(['cloud-platform']));
+  });
+
+  test.each(['rollout', 'rollback'])(
+    'of callers: %s signs its calls for the URL that it calls, as the function wants it',
+    workflow => {
+      // Without an audience of its own a token is for the URL.
+      expect(read(`workflows/${workflow}.yaml`)).toMatch(
+        /url: \$\{sys\.get_env\("ACTIVITY_URL"\)\}\n\s+auth: \{type: OIDC\}\n/,
+      );
+      expect(orchestrator.workflow_environment['ACTIVITY_URL']).toBe(`\${local.urls.activity}`);
+    },
+  );
 });
 
 describe('messages', () => {
@@ -372,75 +414,10 @@ test('commands in the README are commands', () => {
 });
 
 describe('the examples', () => {
-  test.each(readdirSync(join(TERRAFORM, 'examples')))('have a policy file that is valid: %s', example => {
-    const file = `terraform/examples/${example}/rollouts.yaml`;
+  const folders = [...readdirSync(join(TERRAFORM, 'examples')).map(name => `examples/${name}`), 'tests'];
+
+  test.each(folders)('have a policy file that is valid: %s', folder => {
+    const file = `terraform/${folder}/rollouts.yaml`;
     expect(parsePolicy(read(file).replaceAll('PROJECT', 'my-project'), file)).toMatchObject({ ok: true });
-  });
-});
-
-/** A folder that `terraform providers mirror FOLDER` has filled: nothing is downloaded here. */
-const PLUGINS = process.env['SLIPWAY_TERRAFORM_PLUGINS'];
-
-function terraform(args: readonly string[], cwd: string) {
-  const env = {
-    ...process.env,
-    CHECKPOINT_DISABLE: '1',
-    TF_IN_AUTOMATION: '1',
-    TF_CLI_CONFIG_FILE: '/dev/null',
-  };
-  const { status, stdout, stderr } = spawnSync('terraform', [...args], { cwd, env, encoding: 'utf8' });
-  return { status, said: `${stdout}${stderr}` };
-}
-
-const isInstalled = spawnSync('terraform', ['version'], { env: { ...process.env, CHECKPOINT_DISABLE: '1' } });
-const hasTerraform = isInstalled.status === 0;
-
-describe('terraform', () => {
-  test('has nothing to format', ({ skip }) => {
-    if (!hasTerraform) skip('terraform is not installed');
-    const { status, said } = terraform(['fmt', '-check', '-recursive', '-diff'], TERRAFORM);
-    expect(said).toBe('');
-    expect(status).toBe(0);
-  });
-
-  describe('with the providers', () => {
-    const work = mkdtempSync(join(tmpdir(), 'slipway-terraform-'));
-    const copy = join(work, 'terraform');
-    const why = !hasTerraform
-      ? 'terraform is not installed'
-      : !(PLUGINS && existsSync(PLUGINS))
-        ? 'SLIPWAY_TERRAFORM_PLUGINS names no folder of providers, as `terraform providers mirror FOLDER` makes it'
-        : undefined;
-
-    beforeAll(() => {
-      if (why !== undefined) return;
-      for (const folder of ['terraform', 'workflows']) {
-        cpSync(join(ROOT, folder), join(work, folder), {
-          recursive: true,
-          filter: path => !path.includes('.terraform'),
-        });
-      }
-    });
-    afterAll(() => rmSync(work, { recursive: true, force: true }));
-
-    const modules = readdirSync(join(TERRAFORM, 'modules'));
-    const folders = ['.', 'examples/minimal', 'examples/full', ...modules.map(name => `modules/${name}`)];
-
-    test.for(folders)('finds %s valid', (folder, { skip }) => {
-      if (why !== undefined) skip(why);
-      const cwd = join(copy, folder);
-      const init = terraform(['init', '-backend=false', '-input=false', `-plugin-dir=${PLUGINS}`], cwd);
-      expect(init.status, init.said).toBe(0);
-      const { status, said } = terraform(['validate', '-no-color'], cwd);
-      expect(status, said).toBe(0);
-    });
-
-    test('passes its own tests', ({ skip }) => {
-      if (why !== undefined) skip(why);
-      const init = terraform(['init', '-backend=false', '-input=false', `-plugin-dir=${PLUGINS}`], copy);
-      expect(init.status, init.said).toBe(0);
-      const { status, said } = terraform(['test', '-no-color'], copy);
-      expect(status, said).toBe(0);
-    });
   });
 });

@@ -42,6 +42,7 @@ test.each([
   [119_000, '119s'],
   [180_000, '3m'],
   [3 * 3_600_000, '3h'],
+  [9 * 24 * 3_600_000, '9d'],
 ])('an age of %i ms is %s', (ms, expected) => {
   expect(age(ms)).toBe(expected);
 });

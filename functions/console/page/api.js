@@ -88,13 +88,12 @@ export async function getSignals(id, minutes) {
  * @returns {Promise<CommandSent>}
  */
 export async function sendCommand(command) {
-  const { token } = await getMe();
   return request(
     'commands',
     {},
     {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-slipway-token': token },
+      headers: { 'content-type': 'application/json' },
       body: JSON.stringify(command),
     },
   );

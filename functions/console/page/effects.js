@@ -4,8 +4,9 @@
  * @import { Button, RolloutView } from '../contract.ts'
  * @import { HistoryEntry } from '../../rollout/record.ts'
  */
-import { isFirst, nextAfter, sharesOf, touchedTargets } from './headline.js';
+
 import { listed, span } from './format.js';
+import { isFirst, nextAfter, sharesOf, touchedTargets } from './headline.js';
 
 /**
  * @param {Button} button

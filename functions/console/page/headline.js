@@ -130,7 +130,7 @@ function whatItWaitsFor({ rollout, service }, nowMs) {
   const { phase, windowEndsMs, heldBy, pause } = rollout;
   if (phase === 'Healthy' && windowEndsMs !== undefined) {
     return windowEndsMs > nowMs
-      ? `For another ${span(windowEndsMs - nowMs)} an SLO alert takes it back, and so can you.`
+      ? `For ${span(windowEndsMs - nowMs)} more an SLO alert takes it back, and so can you.`
       : 'Its way back is about to close.';
   }
   if (phase === 'RollingBack') return waitsForRestore(rollout);

@@ -15,7 +15,7 @@ import { createPlots } from './plots.js';
 import { bar, causeBox, crumbs, facts, links, titleOf, top } from './rollout-parts.js';
 import { Sending } from './sending.js';
 import { signalCharts } from './signals.js';
-import { short, told } from './text.js';
+import { name, short, told } from './text.js';
 import { Filter, timeline } from './timeline.js';
 import { trafficChart } from './traffic.js';
 import { stepStrip, tree } from './tree.js';
@@ -142,7 +142,8 @@ export class RolloutPage {
     const view = this.#view;
     if (!view) {
       const why = this.#problem && notice('This rollout cannot be shown', this.#problem);
-      draw(this.#root, crumbs(undefined), why || loading('the rollout'));
+      const heading = h('h1', { tabindex: -1 }, name(this.#id));
+      draw(this.#root, crumbs(undefined), heading, why || loading('the rollout'));
       return;
     }
     const nowMs = this.#shell.nowMs();

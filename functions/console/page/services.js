@@ -272,7 +272,7 @@ function serviceRow(row, nowMs) {
     h(
       'td',
       { role: 'cell', class: 'phase' },
-      rollout ? phaseChip(rollout.phase) : h('span', { class: 'aside' }, 'nothing yet'),
+      rollout ? phaseChip(rollout.phase) : h('span', { class: 'aside' }, 'none now'),
     ),
     h(
       'td',

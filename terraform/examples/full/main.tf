@@ -20,6 +20,12 @@ variable "alert_email" {
   description = "Who is told when an alert opens or closes."
 }
 
+variable "console" {
+  type        = object({ domain = string, dns_zone = optional(string), members = set(string) })
+  description = "Where the console is, and who may open it. Null: no console."
+  default     = null
+}
+
 module "slipway" {
   source               = "../.."
   project              = var.project
@@ -27,6 +33,7 @@ module "slipway" {
   alert_email          = var.alert_email
   binary_authorization = true
   reads_analysis       = true
+  console              = var.console
 
   services = {
     hello = {

@@ -67,12 +67,35 @@ resource "google_secret_manager_secret" "policy" {
   }
 }
 
+locals {
+  # Whatever is wrong with the policy otherwise is for `slipway lint` to say.
+  policy = try(yamldecode(file(var.policy_file)), {})
+  topics_asked = toset([
+    for service in try(local.policy.services, []) : service.commandsTopic if try(service.commandsTopic, null) != null
+  ])
+  secrets_asked = toset(flatten([
+    for notification in try(local.policy.notifications, []) : [
+      for way in ["slack", "googleChat", "webhook"] : [for key in ["secret", "signingSecret"] : try(notification[way][key], [])]
+    ]
+  ]))
+}
+
 resource "google_secret_manager_secret_version" "policy" {
   secret      = google_secret_manager_secret.policy.id
   secret_data = file(var.policy_file)
 
   lifecycle {
     create_before_destroy = true
+
+    precondition {
+      condition     = length(setsubtract(local.topics_asked, keys(var.command_topics))) == 0
+      error_message = "The policy takes commands from topics that command_topics does not have: ${join(", ", setsubtract(local.topics_asked, keys(var.command_topics)))}."
+    }
+
+    precondition {
+      condition     = length(setsubtract(local.secrets_asked, keys(var.notification_secrets))) == 0
+      error_message = "The policy's notifications read secrets that notification_secrets does not have: ${join(", ", setsubtract(local.secrets_asked, keys(var.notification_secrets)))}."
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { run } from '../../../cli/main.ts';
+import { commandLine, run } from '../../../cli/main.ts';
 import { Paper } from './terminal.ts';
 
 async function slipway(...argv: string[]): Promise<{ code: number; paper: Paper }> {
@@ -26,6 +26,21 @@ describe('usage', () => {
     expect(paper.errors).not.toContain('    at ');
   });
 
+  test.each([
+    ['a phase that is none', ['list', '--phase', 'Fine'], 'Allowed choices are Pending, Progressing'],
+    ['a limit of none', ['history', 'hello', '--limit', '0'], 'Expected a whole number from 1'],
+    [
+      'a digest that is none',
+      ['rollout', 'hello', '--digest', 'abc'],
+      'expected sha256: and 64 hexadecimal digits',
+    ],
+    ['a rollout without a digest', ['rollout', 'hello'], "required option '--digest <digest>' not specified"],
+  ])('%s ends with 2 before anything is asked', async (_what, argv, message) => {
+    const { code, paper } = await slipway(...argv);
+    expect(code).toBe(2);
+    expect(paper.errors).toContain(message);
+  });
+
   test('help is an answer, and names the exit codes', async () => {
     const { code, paper } = await slipway('--help');
     expect(code).toBe(0);
@@ -34,9 +49,14 @@ describe('usage', () => {
     );
   });
 
-  test.each(['verify', 'lint', 'plan'])('help on %s has an example of it', async command => {
-    const { code, paper } = await slipway(command, '--help');
-    expect(code).toBe(0);
-    expect(paper.output).toContain(`Example:\n  slipway ${command} `);
+  test('help on every command has an example of it', () => {
+    const { commands } = commandLine(new Paper(), () => {});
+    const leaves = commands.flatMap(one => (one.commands.length > 0 ? one.commands : [one]));
+    expect(leaves.length).toBeGreaterThan(20);
+    for (const command of leaves) {
+      const paper = new Paper();
+      command.configureOutput({ writeOut: paper.out }).outputHelp();
+      expect(paper.output).toMatch(new RegExp(`\nExample:\n {2}.*slipway .*${command.name()}`));
+    }
   });
 });

@@ -148,7 +148,7 @@ describe('list', () => {
     expect(rows).toHaveLength(4);
     expect(rows[0]).toBe('SERVICE|ROLLOUT|TAG|PHASE|WEIGHT|AGE|INFO');
     expect(rows[1]).toMatch(
-      new RegExp(`^hello\\|${id}\\|v1\\|॥ Paused\\|50%\\|\\d+h\\|frozen by ann; Paused at`),
+      new RegExp(`^hello\\|${id}\\|v1\\|॥ Paused\\|50%\\|\\d+[hd]\\|frozen by ann; Paused at`),
     );
     expect(rows[2]).toMatch(/^odd\|odd-1\|v1\|✖ Degraded\|.*red \[31m back|<b> next$/);
     expect(rows[3]).toMatch(/^other\|other-1\|v0\|✔ Healthy\|/);
@@ -220,7 +220,10 @@ describe('explain', () => {
     );
     expect(output).toMatch(/\nMore:\n {2}Logs: https:\/\/console\.cloud\.google\.com\/logs\/query;/);
     expect(output).toMatch(/\n {2}Monitoring: https:\S+project=acme\n/);
-    expect((await slipway('explain', 'hello')).output).not.toContain('console.cloud.google.com');
+    const here = new Paper({ ...env, SLIPWAY_CONSOLE_URL: 'http://127.0.0.1:1/' });
+    await run(['explain', 'hello'], here);
+    expect(here.output).not.toContain('console.cloud.google.com');
+    expect(here.output).toContain(`\n  Console: http://127.0.0.1:1/rollouts/${id}\n`);
   });
 
   test('shows what is hostile and lets none of it act', async () => {

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { replay, type ReplayOptions } from '../../../cli/commands/replay.ts';
+import { type ReplayOptions, replay } from '../../../cli/commands/replay.ts';
 import { chart } from '../../../cli/replay/chart.ts';
 import { readTraffic } from '../../../cli/replay/read.ts';
 import { replayRollout } from '../../../cli/replay/simulate.ts';

@@ -34,25 +34,15 @@ export class Paper implements Outlet {
   isOver: 'ended' | 'destroyed' | undefined;
   readonly #listeners: (() => void)[] = [];
 
-  write(text: string): void {
+  readonly write = (text: string) => {
     this.text += text;
-  }
-
-  pending(): number {
-    return this.backlog;
-  }
-
-  end(): void {
-    this.#close('ended');
-  }
-
-  destroy(): void {
-    this.#close('destroyed');
-  }
-
-  onClose(listener: () => void): void {
+  };
+  readonly pending = () => this.backlog;
+  readonly end = () => this.#close('ended');
+  readonly destroy = () => this.#close('destroyed');
+  readonly onClose = (listener: () => void) => {
     this.#listeners.push(listener);
-  }
+  };
 
   /** Names and data of the events so far. */
   events(): { name: string; id: string | undefined; data: unknown }[] {
