@@ -24,7 +24,9 @@ const policySchema = z.object({ services: z.array(z.record(z.string(), z.unknown
 
 async function exampleServices(): Promise<object[]> {
   const source = await readFile(new URL('../../rollouts.yaml', import.meta.url), 'utf8');
-  const slow = demoPolicy(source, { judge: true }).replaceAll('duration: 2s', 'duration: 25s');
+  const slow = demoPolicy(source, { judge: true })
+    .replaceAll('duration: 2s', 'duration: 25s')
+    .replace('margin: 5', 'margin: 2');
   return policySchema.parse(parse(slow)).services;
 }
 
@@ -52,8 +54,9 @@ describe.runIf(picture && !found.missing)('the picture of the console', () => {
     const { id } = await world.until(
       EXAMPLE_SERVICE,
       'v1.1.0',
-      ({ position, updatedMs, pause }) =>
-        position.step === 3 && updatedMs - (pause?.openedMs ?? updatedMs) > 14_000,
+      ({ position, judgement, pause }) =>
+        position.step === 3 &&
+        (judgement?.atMs ?? 0) - (pause?.openedMs ?? Number.POSITIVE_INFINITY) > 10_000,
     );
     const browser = await launchChromium(found.file ?? '');
     stack.defer(() => browser.close());

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { filesBelow } from '../files.ts';
 
 /**
  * What the pages tell people to type exists: each subcommand and flag is looked up in the help of the tool that is
@@ -10,7 +11,7 @@ import { z } from 'zod';
  */
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const PAGES = ['terraform/README.md', 'k8s/README.md', 'app/README.md', 'terraform/outputs.tf'];
+const PAGES = [...filesBelow(ROOT, name => name.endsWith('.md')), 'terraform/outputs.tf'];
 
 interface Command {
   readonly page: string;
@@ -20,17 +21,20 @@ interface Command {
 
 const COMMANDS = PAGES.flatMap(page => commandsIn(page, readFileSync(join(ROOT, page), 'utf8')));
 
-/** Of indented blocks, of code spans and of the strings of outputs.tf. */
+/** Of indented and fenced blocks, of code spans and of the strings of outputs.tf. */
 function commandsIn(page: string, text: string): Command[] {
   const joined = text.replaceAll(/\\\n\s*/g, ' ');
   const blocks = [...joined.matchAll(/^(?: {4}|\t)(\S.*)$/gm)].map(([, line = '']) => line);
+  const fenced = [...joined.matchAll(/^```(?:sh|console)\n([\s\S]*?)^```/gm)].flatMap(([, block = '']) =>
+    block.split('\n'),
+  );
   const spans = [...joined.replaceAll(/^(?: {4}|\t).*$/gm, '').matchAll(/`([^`]+)`/g)].map(
     ([, span = '']) => span,
   );
   const strings = page.endsWith('.tf')
     ? joined.split('\n').flatMap(line => line.replaceAll('\\"', "'").split(/"|\\n/))
     : [];
-  return [...blocks, ...spans, ...strings].flatMap(line =>
+  return [...blocks, ...fenced, ...spans, ...strings].flatMap(line =>
     pipeline(wordsOf(line)).map(words => ({ page, text: words.join(' '), words })),
   );
 }

@@ -1,4 +1,4 @@
-import type { Answer, Asked, Outlet, Stream } from '../../../functions/console/http.ts';
+import type { Asked, Outlet } from '../../../functions/console/http.ts';
 
 export interface Asking {
   readonly method?: string;
@@ -19,11 +19,6 @@ export function asks(address: string, { method = 'GET', headers = {}, body, peer
     body,
     peer: peer ?? '127.0.0.1',
   };
-}
-
-export function jsonOf(answer: Answer | Stream): unknown {
-  if ('stream' in answer) throw new Error('expected an answer, found a stream');
-  return JSON.parse(answer.body.toString());
 }
 
 /** Keeps what was written, and closes when it is told to. */
