@@ -1,34 +1,28 @@
 import type { Dependencies } from '../dependencies.ts';
-import { type Assets, assetsIn } from './assets.ts';
+import { assetsIn } from './assets.ts';
 import type { Me } from './contract.ts';
 import { refuseCrossSite, refuseOtherSites } from './cross-site.ts';
 import { giveCommand } from './give.ts';
-import { type After, type Answer, type Asked, afterTimeout, json, Refusal, type Stream } from './http.ts';
-import { type Identify, identifyBy } from './identity.ts';
+import { type Answer, type Asked, afterTimeout, json, Refusal, type Stream } from './http.ts';
+import { identifyBy } from './identity.ts';
 import { perMinute } from './rate.ts';
 import { readRollout, readRollouts, readServices } from './records.ts';
 import { openSignals } from './signals.ts';
-import { googleTokens, type Tokens } from './tokens.ts';
+import { googleTokens } from './tokens.ts';
 import { openWatch } from './watch.ts';
 
 /** Answers one request; what it will not do it throws: {@link Refusal} or SlipwayError. */
 export type Console = (asked: Asked) => Promise<Answer | Stream>;
 
-export interface ConsoleOptions {
-  readonly tokens?: Tokens;
-  readonly after?: After;
-  readonly assets?: Assets;
-}
-
 const COMMANDS_PER_MINUTE = 30;
 
 /** What one instance of the console keeps: its listeners, and what it has read for several of them. */
-export function openConsole(deps: Dependencies, options: ConsoleOptions = {}): Console {
-  const { tokens = googleTokens(), after = afterTimeout, assets = assetsIn() } = options;
-  const identify: Identify = identifyBy(deps.settings.consoleIdentity, tokens);
+export function openConsole(deps: Dependencies): Console {
+  const assets = assetsIn();
+  const identify = identifyBy(deps.settings.consoleIdentity, googleTokens());
   const rate = perMinute(COMMANDS_PER_MINUTE, deps.nowMs);
   const signals = openSignals(deps);
-  const watch = openWatch(deps, after);
+  const watch = openWatch(deps, afterTimeout);
 
   async function give(asked: Asked, actor: string): Promise<Answer> {
     refuseCrossSite(asked, deps.settings.consoleUrl);

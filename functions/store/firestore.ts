@@ -27,8 +27,8 @@ import {
  *   service ASC, createdMs DESC
  *   phase ASC, createdMs DESC
  *   service ASC, phase ASC, createdMs DESC
- * and the others need none. No query reads `history`, `spec`, `targets`, `verification` and `judgement` of `rollouts`, nor
- * `text` of `deadMessages`: exempt from indexing, they make writes quicker and cheaper.
+ * and the others need none. No query reads `history`, `spec`, `targets`, `verification`, `judgement`, `trend` and
+ * `evidence` of `rollouts`, nor `text` of `deadMessages`: exempt from indexing, they make writes quicker and cheaper.
  * `expiresAt` is the TTL field of `rollouts` and `deadMessages`; it deletes a day late or so, hence the look at the clock.
  */
 const COLLECTIONS = { rollout: 'rollouts', service: 'services', deadMessage: 'deadMessages' } as const;

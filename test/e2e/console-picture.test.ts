@@ -40,7 +40,7 @@ describe.runIf(picture && !found.missing)('the picture of the console', () => {
       latency: { thresholdMs: 500, target: 95 },
       windowSeconds: 30,
     });
-    await world.push({ service: EXAMPLE_SERVICE, tag: 'v1.0.0', env: { FAIL_RATIO: '0.004' } });
+    await world.push({ service: EXAMPLE_SERVICE, tag: 'v1.0.0', env: { FAIL_RATIO: '0.002' } });
     await world.until(EXAMPLE_SERVICE, 'v1.0.0');
     const { loadBalancer, gateway } = world.cloud.urls;
     let turn = 0;
@@ -50,7 +50,7 @@ describe.runIf(picture && !found.missing)('the picture of the console', () => {
       startLoad({ clock: realClock, url: gateway, ratePerSecond: 60 }),
     ];
     stack.defer(() => Promise.all(loads.map(load => load.stop())).then(() => undefined));
-    await world.push({ service: EXAMPLE_SERVICE, tag: 'v1.1.0', env: { FAIL_RATIO: '0.006' } });
+    await world.push({ service: EXAMPLE_SERVICE, tag: 'v1.1.0', env: { FAIL_RATIO: '0.004' } });
     const { id } = await world.until(
       EXAMPLE_SERVICE,
       'v1.1.0',

@@ -157,5 +157,5 @@ services:
       - {name: us, cloudRun: {project: acme, region: us-east4, service: hello}}
     probe: {path: /health}
     judge: off
-    strategy: {steps: [{setWeight: 50}, {pause: {}}]}
+    strategy: {progressDeadline: 30s, steps: [{setWeight: 50}, {pause: {}}]}
 `;
