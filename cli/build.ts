@@ -1,4 +1,4 @@
-import { chmod, readFile, rm } from 'node:fs/promises';
+import { chmod, cp, readFile, rm } from 'node:fs/promises';
 import { builtinModules } from 'node:module';
 import path from 'node:path';
 import { build, type Plugin } from 'esbuild';
@@ -11,9 +11,12 @@ const NOT_BUNDLED = ['@google-cloud/*', '@kubernetes/*', '@opentelemetry/*', 'go
 /** What is started by itself: the command line, and what the local cloud starts, where local/files.ts expects it. */
 const ENTRY_POINTS = {
   slipway: 'cli/start.ts',
-  'local/functions/host': 'local/functions/host.ts',
-  'local/dataplane/lifeline': 'local/dataplane/lifeline.ts',
+  'functions-host': 'local/functions/host.ts',
+  'dataplane-lifeline': 'local/dataplane/lifeline.ts',
 };
+
+/** What the functions read from beside themselves. */
+const PAGE = path.join('functions', 'console', 'page');
 
 /** Builds `slipway.js`, what it starts, and the chunks they load when they are needed. Same sources, same bytes. */
 export async function buildCommandLine(folder: string): Promise<void> {
@@ -22,7 +25,8 @@ export async function buildCommandLine(folder: string): Promise<void> {
     absWorkingDir: ROOT,
     entryPoints: ENTRY_POINTS,
     outdir: folder,
-    chunkNames: 'chunks/[name]-[hash]',
+    // All in one folder: where a file lies that the code reads does not depend on the chunk that reads it.
+    chunkNames: '[name]-[hash]',
     bundle: true,
     splitting: true,
     minify: true,
@@ -31,8 +35,9 @@ export async function buildCommandLine(folder: string): Promise<void> {
     format: 'esm',
     target: 'node20',
     external: NOT_BUNDLED,
-    plugins: [lazyBuiltins, leanZod],
+    plugins: [lazyBuiltins, ownSources],
   });
+  await cp(path.join(ROOT, PAGE), path.join(folder, PAGE), { recursive: true });
   await chmod(path.join(folder, 'slipway.js'), 0o755);
 }
 
@@ -66,15 +71,24 @@ function lazily(name: string): string {
     }`;
 }
 
-/** Of the object `z` every part is kept, all languages included; of the module only what is used. */
-const leanZod: Plugin = {
-  name: 'lean zod',
+/**
+ * Of zod's object `z` every part is kept, all languages included; of the module only what is used. And a function that
+ * reads a file beside itself finds it in the same place of the folder that is built.
+ */
+const ownSources: Plugin = {
+  name: 'own sources',
   setup({ onLoad }) {
-    onLoad({ filter: /\.ts$/ }, async ({ path: file }) => ({
-      contents: (await readFile(file, 'utf8')).replace("import { z } from 'zod'", "import * as z from 'zod'"),
-      loader: 'ts',
-    }));
+    onLoad({ filter: /\.ts$/ }, async ({ path: file }) => {
+      const source = await readFile(file, 'utf8');
+      const lean = source.replace("import { z } from 'zod'", "import * as z from 'zod'");
+      return { contents: inItsPlace(lean, path.relative(ROOT, file).replaceAll('\\', '/')), loader: 'ts' };
+    });
   },
 };
+
+function inItsPlace(source: string, place: string): string {
+  if (!place.startsWith('functions/')) return source;
+  return source.replaceAll('import.meta.url', `new URL(${JSON.stringify(place)}, import.meta.url).href`);
+}
 
 if (import.meta.main) await buildCommandLine(path.join(ROOT, 'dist', 'cli'));

@@ -161,13 +161,16 @@ async function readSecret(folder: string, name: string): Promise<string> {
     const file = (await stat(place)).isDirectory() ? path.join(place, 'value') : place;
     return (await readFile(file, 'utf8')).trim();
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new SlipwayError(`${operation}: ${why}; SLIPWAY_SECRETS says which folder it is in`, {
-      code: 'NotFound',
-      operation,
-      cause,
-    });
+    throw unreadable(cause, operation, 'SLIPWAY_SECRETS says which folder it is in');
   }
+}
+
+/** Both are mounts of Secret Manager, which is asked at every reading: what is not simply missing may pass. */
+function unreadable(cause: unknown, operation: string, advice: string): SlipwayError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+  const code = isMissing ? 'NotFound' : 'Unavailable';
+  return new SlipwayError(`${operation}: ${why}; ${advice}`, { code, operation, cause });
 }
 
 /** Reads the policy again whenever the file has changed. */
@@ -175,19 +178,12 @@ function policyReader(file: string): () => Promise<Policy> {
   let known: { changedMs: number; policy: Policy } | undefined;
   return async () => {
     const operation = `read the policy ${file}`;
-    const changedMs = await stat(file).then(
-      ({ mtimeMs }) => mtimeMs,
-      cause => {
-        const why = cause instanceof Error ? cause.message : String(cause);
-        throw new SlipwayError(`${operation}: ${why}; SLIPWAY_POLICY says which file it is`, {
-          code: 'NotFound',
-          operation,
-          cause,
-        });
-      },
-    );
+    const refuse = (cause: unknown) => {
+      throw unreadable(cause, operation, 'SLIPWAY_POLICY says which file it is');
+    };
+    const changedMs = await stat(file).then(({ mtimeMs }) => mtimeMs, refuse);
     if (known?.changedMs === changedMs) return known.policy;
-    const result = parsePolicy(await readFile(file, 'utf8'), file);
+    const result = parsePolicy(await readFile(file, 'utf8').catch(refuse), file);
     if (!result.ok) {
       throw new SlipwayError(result.problems.map(printProblem).join('\n'), {
         code: 'InvalidArgument',

@@ -12,8 +12,9 @@ export const PROJECT_FOLDER = folderWith('package.json', dirname(fileURLToPath(i
 export type Program = 'functions/host' | 'dataplane/lifeline';
 
 export function programUrl(name: Program): URL {
-  // The build puts the programs into a folder beside its chunks, of which this is in one.
-  return isBuilt ? new URL(`../local/${name}.js`, import.meta.url) : new URL(`./${name}.ts`, import.meta.url);
+  // What is built is all in one folder.
+  const file = isBuilt ? `${name.replace('/', '-')}.js` : `${name}.ts`;
+  return new URL(`./${file}`, import.meta.url);
 }
 
 function folderWith(file: string, from: string): string {

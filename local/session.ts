@@ -1,7 +1,6 @@
 import { mkdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SlipwayError } from '../functions/errors.ts';
-import type { LocalCloud } from './cloud.ts';
 
 /** What a running local cloud leaves behind for the command line: {@link SESSION_FILE}. */
 export interface Session {
@@ -31,19 +30,8 @@ export async function checkNoneRuns(file: string): Promise<void> {
 }
 
 /** Only this user may read it: what it names may change the local cloud. @returns takes it away again */
-export async function writeSession(
-  file: string,
-  cloud: Pick<LocalCloud, 'env' | 'urls' | 'kubeconfigFile' | 'functions'>,
-  policy: string,
-): Promise<() => Promise<void>> {
-  const urls = { ...cloud.urls, console: cloud.functions.urls.console };
-  const session: Session = {
-    pid: process.pid,
-    env: cloud.env,
-    urls,
-    kubeconfig: cloud.kubeconfigFile,
-    policy,
-  };
+export async function writeSession(file: string, known: Omit<Session, 'pid'>): Promise<() => Promise<void>> {
+  const session: Session = { pid: process.pid, ...known };
   const folder = dirname(file);
   const made = await mkdir(folder, { recursive: true });
   // Whoever reads it meanwhile finds all of it or none.

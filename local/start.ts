@@ -50,7 +50,9 @@ export async function runLocalCloud({ say, ...options }: LocalOptions): Promise<
   stack.defer(() => cloud.close());
   const latency = { thresholdMs: 500, target: 95 };
   await setUpExample(cloud, { availability: 99.5, latency, windowSeconds: 8 });
-  stack.defer(await writeSession(sessionFile, cloud, policyFile));
+  const { env, kubeconfigFile: kubeconfig, functions } = cloud;
+  const urls = { ...cloud.urls, console: functions.urls.console };
+  stack.defer(await writeSession(sessionFile, { env, urls, kubeconfig, policy: policyFile }));
   const flag = options.session ? `--local=${relative('', sessionFile)}` : '--local';
   say(describe(cloud, policyFile, { slipway: options.slipway, flag }));
   await follow(cloud, stopped);

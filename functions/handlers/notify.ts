@@ -5,22 +5,22 @@ import { SlipwayError } from '../errors.ts';
 import { eventSchema, type News, newsOf } from '../notify/news.ts';
 import { Notifier } from '../notify/notifier.ts';
 import { postByFetch } from '../notify/post.ts';
-import { type Destination, wants } from '../rollout/notifications.ts';
+import { wants } from '../rollout/notifications.ts';
 import { parseJson, readMessage } from './message.ts';
 
-/** Topic `rollout-events`: tells people, as the policy's `notifications` say. */
+/**
+ * Topic `rollout-events`: tells people, as the policy's `notifications` say. While the policy cannot be read the event
+ * comes again: what is lost may be that a rollout is taken back.
+ */
 export async function notify(deps: Dependencies, event: CloudEvent<unknown>): Promise<void> {
-  const destinations = await destinationsOf(deps);
-  if (destinations.length === 0) return;
+  // First: what was lost, and is told to nobody, must not come back while there is no policy.
   const news = readNews(deps, event);
   if (!news) return;
   const { service, reason } = news;
-  const wanting = destinations.filter(one => wants(one, { service, reason }));
+  const { notifications } = await deps.policy();
+  const wanting = notifications.filter(one => wants(one, { service, reason }));
   const told = await Promise.all(
-    wanting.map(async ({ name, ...rest }) => ({
-      name,
-      outcome: await notifierOf(deps).tell({ name, ...rest }, news),
-    })),
+    wanting.map(async one => ({ name: one.name, outcome: await notifierOf(deps).tell(one, news) })),
   );
   const failed = told.flatMap(({ name, outcome }) =>
     outcome.kind === 'failed' ? [`${name} (${outcome.why})`] : [],
@@ -29,17 +29,6 @@ export async function notify(deps: Dependencies, event: CloudEvent<unknown>): Pr
   const operation = `tell of ${news.id}`;
   const message = `${operation}: not yet ${failed.join(', ')}; Pub/Sub delivers it again`;
   throw new SlipwayError(message, { code: 'Unavailable', operation });
-}
-
-/** A policy that cannot be read names nobody: to come back would help nobody either. */
-async function destinationsOf(deps: Dependencies): Promise<readonly Destination[]> {
-  try {
-    return (await deps.policy()).notifications;
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    deps.log('ERROR', `nobody is told: the policy cannot be read: ${why}`);
-    return [];
-  }
 }
 
 /** @returns undefined when there is nothing to tell */

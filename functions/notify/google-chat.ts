@@ -1,4 +1,4 @@
-import { fillTemplate } from '../rollout/template.ts';
+import { fillTemplate, type TemplateVariable } from '../rollout/template.ts';
 import { type Notice, summaryOf } from './notice.ts';
 import { asIs, clipped, entities } from './texts.ts';
 
@@ -8,6 +8,8 @@ export const CHAT_LIMIT_BYTES = 32_000;
 const TEXT_LENGTH = 4000;
 const VALUE_LENGTH = 600;
 const LINE_LENGTH = 200;
+/** Where ten share a message. */
+const SHORT_LENGTH = 100;
 
 /**
  * The body for an incoming webhook of Google Chat: a line of text, which notifications show, and a card.
@@ -18,7 +20,7 @@ export function chatBody(notices: readonly Notice[], template: string | undefine
   const [notice] = notices;
   const isAlone = notice !== undefined && notices.length === 1;
   return {
-    ...(isAlone ? messageOf(notice, template) : summaryMessage(notices)),
+    ...(isAlone ? messageOf(notice, template) : summaryMessage(notices, template)),
     thread: { threadKey: thread },
   };
 }
@@ -31,11 +33,9 @@ export function chatUrl(webhook: URL): URL {
 }
 
 function messageOf(notice: Notice, template: string | undefined): object {
-  const { headline, why, image, where, foot, link, values } = notice;
-  if (template !== undefined) {
-    const filled = fillTemplate(template, name => inText(values[name], VALUE_LENGTH));
-    return { text: clipped(filled.trim(), TEXT_LENGTH, asIs) || inText(headline, LINE_LENGTH) };
-  }
+  const { headline, why, image, where, foot, link } = notice;
+  if (template !== undefined)
+    return { text: clipped(filledIn(notice, template, VALUE_LENGTH), TEXT_LENGTH, asIs) };
   const widgets = [
     paragraph(inCard(why, 2 * VALUE_LENGTH)),
     ...labelled('Image', image),
@@ -46,14 +46,25 @@ function messageOf(notice: Notice, template: string | undefined): object {
   return { text: inText(headline, LINE_LENGTH), ...card(widgets) };
 }
 
-function summaryMessage(notices: readonly Notice[]): object {
-  const { headline, shown, rest } = summaryOf(notices);
+/** Half a link leads nowhere: that one keeps its length. */
+function filledIn({ values, headline }: Notice, template: string, length: number): string {
+  const lengthOf = (name: TemplateVariable) => (name === 'url' ? VALUE_LENGTH : length);
+  const filled = fillTemplate(template, name => inText(values[name], lengthOf(name)));
+  return filled.trim() || inText(headline, LINE_LENGTH);
+}
+
+function summaryMessage(notices: readonly Notice[], template: string | undefined): object {
+  const { headline, shown, rest = '' } = summaryOf(notices);
+  if (template !== undefined) {
+    const lines = shown.map(one => filledIn(one, template, SHORT_LENGTH));
+    return { text: clipped([headline, ...lines, rest].join('\n').trim(), TEXT_LENGTH, asIs) };
+  }
   const lines = shown.map(({ headline: line, why, link }) =>
     paragraph(
       `<b>${inCard(line, LINE_LENGTH)}</b> ${inCard(why, LINE_LENGTH)} <a href="${inAttribute(link.url)}">open</a>`,
     ),
   );
-  const last = rest === undefined ? [] : [paragraph(inCard(rest, VALUE_LENGTH))];
+  const last = rest === '' ? [] : [paragraph(inCard(rest, VALUE_LENGTH))];
   return { text: inText(headline, LINE_LENGTH), ...card([...lines, ...last]) };
 }
 

@@ -67,7 +67,8 @@ const REASON_OF_TYPE: Readonly<Record<string, ReasonToTell>> = {
 export function newsOf(event: Event, body: string): News | undefined {
   const { id, source, time } = event;
   const { reason: told, problem, text, message, ...about } = event.data.customData;
-  const reason = REASON_OF_TYPE[withoutVersion(event.type)] ?? reasonCalled(told ?? '');
+  const type = withoutVersion(event.type);
+  const reason = Object.hasOwn(REASON_OF_TYPE, type) ? REASON_OF_TYPE[type] : reasonCalled(told ?? '');
   if (reason === undefined || isLostEvent(reason, text)) return undefined;
   return {
     ...about,

@@ -17,7 +17,8 @@ export interface Notice {
   readonly foot: string;
   readonly link: { readonly label: string; readonly url: string };
   readonly title: string;
-  readonly isBad: boolean;
+  /** 0: all is well; 1: something is wrong; 2: and a person should know at once. */
+  readonly gravity: 0 | 1 | 2;
   readonly values: Readonly<Record<TemplateVariable, string>>;
 }
 
@@ -32,7 +33,7 @@ export interface Place {
 export const LATE_MS = 10 * 60_000;
 
 export function noticeOf(news: News, place: Place, nowMs: number): Notice {
-  const { mark, title, isBad = false } = TELLINGS[news.reason];
+  const { mark, title } = TELLINGS[news.reason];
   const said = (text: string | undefined) => plain(text ?? '');
   const target = said(news.target);
   const subject = [said(news.service ?? news.topic), said(news.tag)].filter(Boolean).join(' ');
@@ -48,7 +49,7 @@ export function noticeOf(news: News, place: Place, nowMs: number): Notice {
     foot: foot.filter(Boolean).join(' · '),
     link,
     title,
-    isBad,
+    gravity: gravityOf(news.reason),
     values: {
       service: said(news.service),
       tag: said(news.tag),
@@ -65,6 +66,12 @@ export function noticeOf(news: News, place: Place, nowMs: number): Notice {
       url: link.url,
     },
   };
+}
+
+function gravityOf(reason: News['reason']): Notice['gravity'] {
+  const { isBad, byDefault } = TELLINGS[reason];
+  if (!isBad) return 0;
+  return byDefault ? 2 : 1;
 }
 
 function shortDigest(digest: string): string {
@@ -122,6 +129,7 @@ const ALL_LOGS = 'https://console.cloud.google.com/logs/query?project=';
 
 /** Many notices in one message. */
 export interface Summary {
+  /** `Slipway: 1 Rolling back among 37 messages at once`: all that a phone shows, so what is wrong comes first. */
   readonly headline: string;
   readonly shown: readonly Notice[];
   /** `… and 12 more: 8 Weight, 4 Canary ready` */
@@ -130,13 +138,14 @@ export interface Summary {
 
 const MOST_SHOWN = 10;
 
-/** What is wrong is shown before what is not; in the order of the notices. */
+/** Of too many the gravest are shown; in the order of the notices. */
 export function summaryOf(notices: readonly Notice[]): Summary {
-  const byGravity = notices.toSorted((a, b) => Number(b.isBad) - Number(a.isBad));
+  const byGravity = notices.toSorted((a, b) => b.gravity - a.gravity);
+  const wrong = byGravity.filter(({ gravity }) => gravity > 0);
   const chosen = new Set(byGravity.slice(0, MOST_SHOWN));
   const rest = notices.filter(notice => !chosen.has(notice));
   return {
-    headline: `Slipway: ${notices.length} messages at once`,
+    headline: `Slipway: ${wrong.length > 0 ? `${countsOf(wrong)} among ` : ''}${notices.length} messages at once`,
     shown: notices.filter(notice => chosen.has(notice)),
     rest: rest.length === 0 ? undefined : `… and ${rest.length} more: ${countsOf(rest)}`,
   };

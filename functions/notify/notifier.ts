@@ -1,5 +1,7 @@
 import type { Dependencies } from '../dependencies.ts';
+import { SlipwayError } from '../errors.ts';
 import type { Destination } from '../rollout/notifications.ts';
+import { currentScope, type Scope, within } from '../telemetry/scope.ts';
 import { letterFor } from './letter.ts';
 import type { News } from './news.ts';
 import { Once } from './once.ts';
@@ -14,6 +16,8 @@ export interface NotifierOptions extends Pick<Dependencies, 'secret' | 'settings
 interface Item {
   readonly destination: Destination;
   readonly news: News;
+  /** Of the request that brought it: another one's may be what empties the outbox. */
+  readonly scope: Scope | undefined;
 }
 
 type Kind = 'slack' | 'googleChat' | 'webhook';
@@ -25,8 +29,11 @@ const PACES: Readonly<Record<Kind, Pace>> = {
   webhook: { burst: 20, perSecond: 10, sumsUp: false },
 };
 
-/** Within the 60 s that Pub/Sub waits for the acknowledgement, and with time for the answer. */
-const PATIENCE_MS = 45_000;
+/**
+ * Well within the 60 s that Pub/Sub waits for the acknowledgement; and as an instance takes 80 requests at a time, those
+ * that one slow destination holds up must not be in the way of news for the others.
+ */
+const PATIENCE_MS = 20_000;
 /** Of what is older people are not told: it would be taken for what happens now. */
 export const STALE_MS = 3_600_000;
 const MOST_REMEMBERED = 5000;
@@ -52,7 +59,10 @@ export class Notifier {
     }
     const key = [kind, destination.name, news.source, news.id].join('\n');
     return this.#once.run(key, () =>
-      this.#outbox(destination.name, kind).add({ destination, news }, nowMs() + PATIENCE_MS),
+      this.#outbox(destination.name, kind).add(
+        { destination, news, scope: currentScope() },
+        nowMs() + PATIENCE_MS,
+      ),
     );
   }
 
@@ -66,7 +76,11 @@ export class Notifier {
       nowMs,
       wait,
       compare: inOrder,
-      send: (items, timeoutMs) => this.#send(items, timeoutMs),
+      send: (items, timeoutMs) => {
+        const scope = items[0]?.scope;
+        const send = () => this.#send(items, timeoutMs);
+        return scope ? within(scope, send) : send();
+      },
     });
     this.#outboxes.set(key, outbox);
     return outbox;
@@ -85,8 +99,9 @@ export class Notifier {
       return outcome;
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      log('ERROR', `${destination.name} cannot be told: ${why}`, fieldsOf(news));
-      return { kind: 'refused', why };
+      const isPassing = error instanceof SlipwayError && error.canRetry;
+      log(isPassing ? 'WARNING' : 'ERROR', `${destination.name} cannot be told: ${why}`, fieldsOf(news));
+      return { kind: isPassing ? 'failed' : 'refused', why };
     }
   }
 

@@ -115,7 +115,8 @@ export class Outbox<T> {
 
   async #deliver(batch: readonly Waiting<T>[]): Promise<Outcome> {
     const { nowMs, wait, send } = this.#options;
-    const deadlineMs = Math.min(...batch.map(one => one.deadlineMs));
+    // Those that wait have less time than the batch where an older event came in late.
+    const deadlineMs = Math.min(...[...batch, ...this.#waiting].map(one => one.deadlineMs));
     const items = batch.map(({ item }) => item);
     for (let attempt = 0; ; attempt++) {
       const outcome = await send(items, Math.min(TIMEOUT_MS, deadlineMs - nowMs()));

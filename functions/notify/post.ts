@@ -20,17 +20,23 @@ export const postByFetch: Post = async ({ url, headers, body }, timeoutMs, nowMs
   try {
     const signal = AbortSignal.timeout(timeoutMs);
     const response = await fetch(url, { method: 'POST', headers, body, redirect: 'manual', signal });
-    const said = await firstWord(response);
-    return outcomeOf(response, said, nowMs);
+    if (response.ok) {
+      // It has the message, whatever becomes of the rest of its answer.
+      await response.body?.cancel().catch(() => undefined);
+      return { kind: 'delivered' };
+    }
+    return refusal(response, await firstWord(response), nowMs);
   } catch (error) {
     return { kind: 'failed', why: whyNot(error, timeoutMs) };
   }
 };
 
-function outcomeOf({ status, headers, ok }: Response, said: string, nowMs: number): Outcome {
-  if (ok) return { kind: 'delivered' };
+/** Request Timeout, Too Early, Too Many Requests. */
+const PASSING: ReadonlySet<number> = new Set([408, 425, 429]);
+
+function refusal({ status, headers }: Response, said: string, nowMs: number): Outcome {
   const why = `it answered ${status}${said ? ` ${said}` : ''}`;
-  if (status === 429 || status >= 500) {
+  if (PASSING.has(status) || status >= 500) {
     return { kind: 'failed', why, retryAfterMs: retryAfterMs(headers.get('retry-after'), nowMs) };
   }
   const isRedirect = status >= 300 && status < 400;
@@ -49,9 +55,13 @@ async function beginning({ body }: Response): Promise<string> {
   let text = '';
   if (!body) return text;
   const decoder = new TextDecoder();
-  for await (const chunk of body) {
-    text += decoder.decode(chunk, { stream: true });
-    if (text.length > MOST_BYTES) break;
+  try {
+    for await (const chunk of body) {
+      text += decoder.decode(chunk, { stream: true });
+      if (text.length > MOST_BYTES) break;
+    }
+  } catch {
+    // The status says enough.
   }
   return text;
 }

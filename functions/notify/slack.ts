@@ -16,16 +16,13 @@ const LINE_LENGTH = 200;
 export function slackBody(notices: readonly Notice[], template: string | undefined): object {
   const [notice] = notices;
   const isAlone = notice !== undefined && notices.length === 1;
-  const blocks = isAlone ? blocksOf(notice, template) : summaryBlocks(notices);
+  const blocks = isAlone ? blocksOf(notice, template) : summaryBlocks(notices, template);
   const headline = isAlone ? `${notice.headline}. ${notice.why}` : summaryOf(notices).headline;
   return { text: safe(headline, VALUE_LENGTH), blocks, unfurl_links: false, unfurl_media: false };
 }
 
 function blocksOf(notice: Notice, template: string | undefined): object[] {
-  if (template !== undefined) {
-    const filled = fillTemplate(template, name => safe(notice.values[name], VALUE_LENGTH));
-    return [section(filled.trim() || safe(notice.headline, LINE_LENGTH))];
-  }
+  if (template !== undefined) return [section(filledIn(notice, template))];
   const { headline, why, image, where, foot, link } = notice;
   const fields = [field('Image', image), field('Traffic', where)].flat();
   return [
@@ -35,15 +32,23 @@ function blocksOf(notice: Notice, template: string | undefined): object[] {
   ];
 }
 
-function summaryBlocks(notices: readonly Notice[]): object[] {
+function filledIn({ values, headline }: Notice, template: string): string {
+  const filled = fillTemplate(template, name => safe(values[name], VALUE_LENGTH));
+  return filled.trim() || safe(headline, LINE_LENGTH);
+}
+
+function summaryBlocks(notices: readonly Notice[], template: string | undefined): object[] {
   const { headline, shown, rest } = summaryOf(notices);
   return [
     section(`*${safe(headline, LINE_LENGTH)}*`),
-    ...shown.map(({ headline: line, why, link }) =>
-      section(`*${safe(line, LINE_LENGTH)}* ${safe(why, LINE_LENGTH)} ${linkTo({ ...link, label: 'open' })}`),
-    ),
+    // Whoever is called by a template is called in a storm, too.
+    ...shown.map(one => section(template === undefined ? lineOf(one) : filledIn(one, template))),
     ...(rest === undefined ? [] : [section(safe(rest, VALUE_LENGTH))]),
   ];
+}
+
+function lineOf({ headline, why, link }: Notice): string {
+  return `*${safe(headline, LINE_LENGTH)}* ${safe(why, LINE_LENGTH)} ${linkTo({ ...link, label: 'open' })}`;
 }
 
 function field(label: string, value: string | undefined): object[] {

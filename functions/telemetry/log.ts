@@ -18,8 +18,10 @@ export interface LogOptions {
 /** What entries can be found by, also of other functions of the same project. */
 const LABELS = ['rollout', 'service', 'target', 'epoch', 'activity', 'messageId'] as const;
 
-/** An entry is at most 256 KiB. */
-const MOST_CHARACTERS = 10_000;
+/** An entry is at most 256 KiB; a longer one is cut in pieces, which are no JSON. */
+const MOST_BYTES = 250_000;
+/** Of one text; the next shorter one where that is too much. */
+const MOST_CHARACTERS = [10_000, 1000, 100] as const;
 
 /**
  * Every line says what the request is about and which trace it belongs to. For the special fields see
@@ -42,7 +44,7 @@ export function jsonLog({ project, nowMs, write }: LogOptions): Log {
       }),
       'logging.googleapis.com/labels': labelsOf(fields),
     };
-    write(stringify(line) ?? JSON.stringify({ severity, message }));
+    write(stringify(line) ?? JSON.stringify({ severity, message: shortened(message, 1000) }));
   };
 }
 
@@ -59,16 +61,24 @@ function labelsOf(fields: Readonly<Record<string, unknown>>): Record<string, str
   );
 }
 
-/** @returns undefined for what is no JSON: a log line must not be why a rollout stops */
+/** @returns undefined for what is no JSON, or too much: a log line must not be why a rollout stops */
 function stringify(line: object): string | undefined {
   try {
-    return JSON.stringify(line, (_, value: unknown) => {
-      if (typeof value === 'bigint') return String(value);
-      return typeof value === 'string' ? value.slice(0, MOST_CHARACTERS).toWellFormed() : value;
-    });
+    for (const most of MOST_CHARACTERS) {
+      const text = JSON.stringify(line, (_, value: unknown) => {
+        if (typeof value === 'bigint') return String(value);
+        return typeof value === 'string' ? shortened(value, most) : value;
+      });
+      if (Buffer.byteLength(text) <= MOST_BYTES) return text;
+    }
   } catch {
-    return undefined;
+    // Such as one that contains itself.
   }
+  return undefined;
+}
+
+function shortened(text: string, most: number): string {
+  return text.slice(0, most).toWellFormed();
 }
 
 /** What Error Reporting groups by is the stack. */

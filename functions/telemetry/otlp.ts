@@ -22,6 +22,8 @@ import type { OpenSpan, SpanOptions, Tracer } from './tracer.ts';
 export interface OtlpOptions {
   readonly project: string;
   readonly env: NodeJS.ProcessEnv;
+  /** Where spans go. */
+  readonly endpoint: string;
   readonly log: Log;
   readonly nowMs: () => number;
 }
@@ -31,9 +33,9 @@ const FLUSH_MS = 1000;
 const REST_MS = 60_000;
 
 /** Spans go out as OTLP over HTTP. The SDK itself reads the OTEL_* variables that this does not mention. */
-export function otlpTracer({ project, env, log, nowMs }: OtlpOptions): Tracer {
+export function otlpTracer({ project, env, endpoint, log, nowMs }: OtlpOptions): Tracer {
   const ids = new Ids();
-  const exporter = new OTLPTraceExporter(authorization(endpointOf(env), project));
+  const exporter = new OTLPTraceExporter(authorization(endpoint));
   const provider = new BasicTracerProvider({
     resource: resourceOf(project, env),
     idGenerator: ids,
@@ -64,20 +66,17 @@ export function otlpTracer({ project, env, log, nowMs }: OtlpOptions): Tracer {
   };
 }
 
-export function endpointOf(env: NodeJS.ProcessEnv): string | undefined {
-  return env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] || env['OTEL_EXPORTER_OTLP_ENDPOINT'] || undefined;
-}
-
 /** Google's own endpoint wants a token, which nobody else gets. */
-function authorization(endpoint = '', project: string): { headers?: () => Promise<Record<string, string>> } {
+function authorization(endpoint: string): { headers?: () => Promise<Record<string, string>> } {
   const { protocol, hostname } = new URL(endpoint);
   if (protocol !== 'https:' || !hostname.endsWith('.googleapis.com')) return {};
   const auth = new GoogleAuth({ scopes: ['https://www.googleapis.com/auth/cloud-platform'] });
   return {
     async headers() {
       // Whatever this returns must not be a rejection; a request without a token is refused and told of.
-      const token = await auth.getAccessToken().catch(() => undefined);
-      return { 'x-goog-user-project': project, ...(token ? { authorization: `Bearer ${token}` } : {}) };
+      // The library names a project to charge only where the credentials do: others would need a right to name one.
+      const headers = await auth.getRequestHeaders(endpoint).catch(() => undefined);
+      return Object.fromEntries(headers ?? []);
     },
   };
 }

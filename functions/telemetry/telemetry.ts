@@ -20,10 +20,11 @@ export function telemetryFrom(
 ): Telemetry {
   let tracer: Promise<Tracer | undefined> | undefined;
   async function open(): Promise<Tracer | undefined> {
-    if (!isTraced(env)) return undefined;
+    const endpoint = endpointOf(env);
+    if (!endpoint) return undefined;
     try {
       const { otlpTracer } = await import('./otlp.ts');
-      return otlpTracer({ project: settings.project, env, log, nowMs });
+      return otlpTracer({ project: settings.project, env, endpoint, log, nowMs });
     } catch (error) {
       log('ERROR', `nothing is traced: ${error instanceof Error ? error.message : String(error)}`);
       return undefined;
@@ -39,10 +40,10 @@ export function telemetryFrom(
 }
 
 /** https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ */
-function isTraced(env: NodeJS.ProcessEnv): boolean {
+function endpointOf(env: NodeJS.ProcessEnv): string | undefined {
   const { OTEL_SDK_DISABLED: disabled, OTEL_TRACES_EXPORTER: exporter } = env;
-  if (disabled?.toLowerCase() === 'true' || exporter === 'none') return false;
-  return Boolean(env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] || env['OTEL_EXPORTER_OTLP_ENDPOINT']);
+  if (disabled?.toLowerCase() === 'true' || exporter === 'none') return undefined;
+  return env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] || env['OTEL_EXPORTER_OTLP_ENDPOINT'];
 }
 
 /** A request, as it comes in. */

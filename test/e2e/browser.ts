@@ -38,6 +38,8 @@ export const LOOKS = {
   light: { viewport: { width: 1280, height: 860 }, colorScheme: 'light' },
   dark: { viewport: { width: 1280, height: 860 }, colorScheme: 'dark' },
   phone: { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true },
+  /** As wide as a README shows it. */
+  picture: { viewport: { width: 1230, height: 1250 }, colorScheme: 'light', deviceScaleFactor: 0.8 },
 } as const satisfies Readonly<Record<string, BrowserContextOptions>>;
 export type LookName = keyof typeof LOOKS;
 

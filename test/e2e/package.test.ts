@@ -72,7 +72,7 @@ test('the package holds what was built, and what the local cloud reads', async (
     expect.arrayContaining([
       ...['README.md', 'LICENSE', 'package.json', 'rollouts.yaml', 'dist/cli/slipway.js', 'app/server.ts'],
       ...['workflows/rollout.yaml', 'workflows/rollback.yaml', 'k8s/base/deployment.yaml'],
-      ...['dist/cli/local/functions/host.js', 'dist/cli/local/dataplane/lifeline.js'],
+      ...['dist/cli/functions-host.js', 'dist/cli/dataplane-lifeline.js'],
     ]),
   );
   // Node takes no TypeScript from an installed package: what is in app/ runs inside images.
@@ -112,6 +112,7 @@ test('a whole rollout on the local cloud that it brings, from push to promote', 
   });
 
   const { urls, env } = JSON.parse(await readFile(session, 'utf8'));
+  expect((await fetch(urls.console)).headers.get('content-type')).toContain('text/html');
   const store = sqliteStore(env.SLIPWAY_STORE.replace('sqlite:', ''));
   expect(await slipway('local', 'push', '--version', 'v1.0.0')).toMatchObject({ code: 0, stderr: '' });
   expect(await rolledOut(store, 'v1.0.0', 'Healthy', 'Degraded')).toBe('Healthy');

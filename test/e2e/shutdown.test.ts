@@ -108,7 +108,9 @@ test('the demo prints one JSON document on standard output, and nothing else the
 });
 
 test('npm start says where everything is, and ends on Ctrl-C', async () => {
-  const start = run('local/start.ts');
+  const home = mkdtempSync(join(tmpdir(), 'slipway-shutdown-'));
+  folders.push(home);
+  const start = run('local/start.ts', '--session', join(home, 'local.json'));
   await eventually('the endpoints to be printed', () =>
     /Gateway +http:\/\/127\.0\.0\.1:\d+/.test(start.output().out),
   );

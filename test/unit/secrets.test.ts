@@ -37,5 +37,13 @@ describe('a secret', () => {
     await expect(secret('nowhere')).rejects.toThrow(
       /^read the secret nowhere: .*; SLIPWAY_SECRETS says which folder it is in$/,
     );
+    await expect(secret('nowhere')).rejects.toMatchObject({ code: 'NotFound', canRetry: false });
+  });
+
+  test('that cannot be read just now may be later, and the policy as well', async () => {
+    await mkdir(join(folder, 'odd', 'value'), { recursive: true });
+    await expect(secret('odd')).rejects.toMatchObject({ code: 'Unavailable', canRetry: true });
+    const { policy } = dependenciesFrom({ GOOGLE_CLOUD_PROJECT: 'acme', SLIPWAY_POLICY: folder });
+    await expect(policy()).rejects.toMatchObject({ code: 'Unavailable' });
   });
 });

@@ -20,17 +20,21 @@ function write(what: Tapped['what'], count: number, more: Partial<Tapped> = {}):
   writeSync(file, `${JSON.stringify({ what, count, by: by.join(' '), ...more })}\n`);
 }
 
+function rowsOf(of: StatementSync, values: SQLInputValue[]): Iterable<Record<string, SQLOutputValue>> {
+  return Reflect.apply(iterate, of, values);
+}
+
 function replace(name: 'get' | 'iterate' | 'run', value: unknown): void {
   Object.defineProperty(StatementSync.prototype, name, { value });
 }
 
 replace('get', function (this: StatementSync, ...values: SQLInputValue[]) {
   write('read', 1);
-  return get.apply(this, values);
+  return Reflect.apply(get, this, values);
 });
 replace('run', function (this: StatementSync, ...values: SQLInputValue[]) {
   write('write', 1);
-  return run.apply(this, values);
+  return Reflect.apply(run, this, values);
 });
 // A query that finds nothing costs one read.
 replace('iterate', function* (this: StatementSync, ...values: SQLInputValue[]): Generator<
@@ -38,7 +42,7 @@ replace('iterate', function* (this: StatementSync, ...values: SQLInputValue[]): 
 > {
   let rows = 0;
   try {
-    for (const row of iterate.apply(this, values)) {
+    for (const row of rowsOf(this, values)) {
       rows++;
       yield row;
     }

@@ -138,8 +138,10 @@ export class CostWorld {
 
   /** Waits until nothing happens any more. */
   async quiet(): Promise<void> {
+    const deadlineMs = Date.now() + PATIENCE_MS;
     let known = -1;
     for (let size = await this.recorder.size(); size !== known; size = await this.recorder.size()) {
+      if (Date.now() > deadlineMs) throw new Error('it does not come to rest');
       known = size;
       await sleep(realClock, QUIET_MS);
     }

@@ -1,18 +1,22 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { SlipwayError } from '../../../functions/errors.ts';
+import { type ErrorCode, SlipwayError } from '../../../functions/errors.ts';
 import { notify } from '../../../functions/handlers/notify.ts';
 import { Notifier } from '../../../functions/notify/notifier.ts';
-import { postByFetch } from '../../../functions/notify/post.ts';
+import { type Post, postByFetch } from '../../../functions/notify/post.ts';
+import { messageEvent } from '../../../functions/rollout/cdevents.ts';
 import type { Destination } from '../../../functions/rollout/notifications.ts';
+import { currentScope, within } from '../../../functions/telemetry/scope.ts';
+import { newTrace } from '../../../functions/telemetry/trace-context.ts';
 import type { HttpReply } from '../../../local/http.ts';
 import { envelopeSchema } from '../../cdevents/shape.ts';
-import { aService } from '../../worlds.ts';
+import { aService, START_MS } from '../../worlds.ts';
 import {
   A_ROLLOUT,
   aDestination,
   anEvent,
   aReceiver,
   chatSchema,
+  published,
   type Receiver,
   slackSchema,
   someNews,
@@ -170,7 +174,7 @@ describe('an event', () => {
     expect(office.logged.join('\n')).toMatch(/^an event makes no sense and is told to nobody: /);
   });
 
-  test('is acknowledged while the policy cannot be read', async () => {
+  test('comes again while the policy cannot be read, but not one of an event that was lost', async () => {
     const office = anOffice({
       policy: async () => {
         throw new SlipwayError('rollouts.yaml:1:1: services: expected a list', {
@@ -179,24 +183,80 @@ describe('an event', () => {
         });
       },
     });
-    await notify(office.deps, aPush(ROLLED_BACK));
-    expect(office.logged).toEqual([
-      'nobody is told: the policy cannot be read: rollouts.yaml:1:1: services: expected a list',
-    ]);
+    await expect(notify(office.deps, aPush(ROLLED_BACK))).rejects.toThrow('services: expected a list');
+    const dead = { id: '8', topic: 'dead-letters', receivedMs: START_MS, problem: 'x', text: ROLLED_BACK };
+    await notify(office.deps, aPush(published(messageEvent('deadlettered', 'dead-letters-8', dead))));
+  });
+
+  test('comes again while a secret cannot be read', async () => {
+    const slack = await listen();
+    const answers = [unreadable('Unavailable'), async () => slack.url];
+    const office = anOffice({
+      policy: async () => ({ services: [], notifications: [aDestination({ slack: { secret: 'slack' } })] }),
+      secret: () => (answers.shift() ?? unreadable('NotFound'))(),
+    });
+    const notifier = aHastyNotifier(office);
+    const news = someNews('RolledBack', 'Rolled back');
+    expect(await notifier.tell(aDestination({ slack: { secret: 'slack' } }), news)).toEqual({
+      kind: 'delivered',
+    });
+    expect(slack.requests).toHaveLength(1);
+  });
+
+  test('is not held for long by a destination that never answers: others wait for the place', async () => {
+    const office = anOffice({ secret: async () => 'https://slack.example' });
+    const silent: Post = async (_, timeoutMs) => {
+      office.nowMs += timeoutMs;
+      return { kind: 'failed', why: 'no answer' };
+    };
+    const news = someNews('RolledBack', 'Rolled back');
+    const destination = aDestination({ slack: { secret: 'slack' } });
+    expect(await aHastyNotifier(office, silent).tell(destination, news)).toMatchObject({ kind: 'failed' });
+    expect(office.nowMs - START_MS).toBeLessThanOrEqual(20_000);
+  });
+
+  test('is logged with the ids of its own message, whoever else is told at the same time', async () => {
+    const slack = await listen();
+    const ids: unknown[] = [];
+    const office = anOffice({
+      secret: async () => slack.url,
+      log: () => ids.push(currentScope()?.fields['messageId']),
+    });
+    const notifier = aHastyNotifier(office);
+    const destination = aDestination({ slack: { secret: 'slack' } });
+    await Promise.all(
+      ['m1', 'm2', 'm3'].map(messageId =>
+        within({ trace: newTrace(), tracer: undefined, span: undefined, fields: { messageId } }, () =>
+          notifier.tell(destination, someNews('RolledBack', 'x', { id: messageId })),
+        ),
+      ),
+    );
+    expect(ids).toEqual(['m1', 'm2', 'm3']);
   });
 });
 
+/** Waiting takes it no time, and the clock goes on by as much. */
+function aHastyNotifier(office: Office, post: Post = postByFetch): Notifier {
+  return new Notifier({
+    ...office.deps,
+    post,
+    wait: async ms => {
+      office.nowMs += ms;
+    },
+  });
+}
+
+function unreadable(code: ErrorCode): () => Promise<never> {
+  const operation = 'read the secret slack';
+  return async () => {
+    throw new SlipwayError(`${operation}: EIO`, { code, operation });
+  };
+}
+
 describe('a storm of 40 events', () => {
-  /** Waiting takes no time, and the clock goes on by as much. */
   async function storm(destination: Destination, receiver: Receiver) {
     const office = anOfficeThatTells([], { place: receiver.url, key: KEY });
-    const notifier = new Notifier({
-      ...office.deps,
-      post: postByFetch,
-      wait: async ms => {
-        office.nowMs += ms;
-      },
-    });
+    const notifier = aHastyNotifier(office);
     const news = Array.from({ length: 40 }, (_, index) =>
       someNews('RolledBack', `message ${index}`, { id: `hello-${index}`, sequence: index }),
     );
@@ -211,7 +271,7 @@ describe('a storm of 40 events', () => {
       '↩ hello v1: Rolled back. message 0',
       '↩ hello v1: Rolled back. message 1',
       '↩ hello v1: Rolled back. message 2',
-      'Slipway: 37 messages at once',
+      'Slipway: 37 Rolled back among 37 messages at once'.slice(0, 40),
     ]);
   });
 

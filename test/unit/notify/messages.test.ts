@@ -140,9 +140,9 @@ describe('many at once', () => {
   );
 
   test('are one message of the worst and the first, with a count of the rest', () => {
-    const body = slackSchema.parse(slackBody(many, '{{service}}'));
+    const body = slackSchema.parse(slackBody(many, undefined));
     const text = JSON.stringify(body.blocks);
-    expect(body.text).toBe('Slipway: 38 messages at once');
+    expect(body.text).toBe('Slipway: 1 Restore failed among 38 messages at once');
     expect(text).toContain('message 0');
     expect(text).toContain('message 30');
     expect(text).not.toContain('message 9');
@@ -151,8 +151,29 @@ describe('many at once', () => {
 
   test('are one card for Google Chat', () => {
     const body = chatSchema.parse(chatBody(many, undefined, 'x'));
-    expect(body.text).toBe('Slipway: 38 messages at once');
+    expect(body.text).toBe('Slipway: 1 Restore failed among 38 messages at once');
     expect(body.cardsV2?.[0]?.card.sections[0]?.widgets).toHaveLength(11);
+  });
+
+  test('follow the template line by line: whom it calls is called in a storm, too', () => {
+    const template = '<!here> *{{title}}* {{message}} <{{url}}|look>';
+    const slack = slackSchema.parse(slackBody(many, template));
+    const line = `<!here> *Restore failed* message 30 <${URL_OF_ROLLOUT}|look>`;
+    expect(textsIn(slack.blocks)).toContain(line);
+    expect(chatSchema.parse(chatBody(many, template, 'x')).text.split('\n')).toContain(line);
+  });
+
+  test('show a rollback before any number of alerts, and name it in what a phone shows', () => {
+    const alerts = Array.from({ length: 20 }, () => someNews('AlertRecorded', 'burns'));
+    const storm = [...alerts, someNews('RollingBack', 'too many errors')];
+    const body = slackSchema.parse(
+      slackBody(
+        storm.map(one => noticeOf(one, PLACE, START_MS)),
+        undefined,
+      ),
+    );
+    expect(body.text).toBe('Slipway: 1 Rolling back, 20 SLO alert among 21 messages at once');
+    expect(JSON.stringify(body.blocks)).toContain('hello v1: Rolling back* too many errors');
   });
 });
 

@@ -41,6 +41,11 @@ describe('what an event says to people', () => {
     expect(readNews(published(messageEvent('deadlettered', 'dead-letters-8', dead)))).toBeUndefined();
   });
 
+  test('of a type that is called like something of every object: what its reason says', () => {
+    const body = anEvent('RolledBack', 'Rolled back').replace(/"type":"[^"]*"/, '"type":"constructor"');
+    expect(readNews(body)).toMatchObject({ reason: 'RolledBack' });
+  });
+
   test('of a reason that this version does not know: nothing', () => {
     const body = anEvent('RolledBack', 'Rolled back').replaceAll('"RolledBack"', '"RolledSideways"');
     expect(readNews(body)).toBeUndefined();

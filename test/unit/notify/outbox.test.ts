@@ -122,6 +122,32 @@ describe('a destination that does not answer', () => {
   });
 });
 
+test('none is kept beyond its deadline, though an older event comes in between and is told first', async () => {
+  const clock = new VirtualClock(0);
+  const heldMs: number[] = [];
+  const outbox = new Outbox<number>({
+    pace: WEBHOOK,
+    nowMs: () => clock.nowMs(),
+    wait: ms => sleep(clock, ms),
+    compare: (a, b) => a - b,
+    send: async (_, timeoutMs) => {
+      await sleep(clock, timeoutMs);
+      return timeoutMs > 9000 ? DELIVERED : UNAVAILABLE;
+    },
+  });
+  async function hold(item: number): Promise<void> {
+    const sinceMs = clock.nowMs();
+    await outbox.add(item, sinceMs + 20_000);
+    heldMs.push(clock.nowMs() - sinceMs);
+  }
+  const held = [hold(2), hold(3)];
+  await clock.advance(9000);
+  held.push(hold(1));
+  await clock.advance(60_000);
+  await Promise.all(held);
+  expect(Math.max(...heldMs)).toBeLessThanOrEqual(20_000);
+});
+
 test('what nothing can change but a person is not tried again', async () => {
   const { clock, sent, outcomes, add } = anOutbox(SLACK, () => ({
     kind: 'refused',

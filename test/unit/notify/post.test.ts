@@ -1,3 +1,4 @@
+import { createServer } from 'node:http';
 import net from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { postByFetch } from '../../../functions/notify/post.ts';
@@ -47,6 +48,7 @@ describe('a POST', () => {
   test.each([
     [{ status: 500, body: 'rollup_error' }, { why: 'it answered 500 rollup_error' }],
     [{ status: 503 }, { why: 'it answered 503' }],
+    [{ status: 408 }, { why: 'it answered 408' }],
     [
       { status: 429, headers: { 'retry-after': '30' } },
       { why: 'it answered 429', retryAfterMs: 30_000 },
@@ -67,6 +69,24 @@ describe('a POST', () => {
     const url = new URL(`${receiver.url}/services/s3cr3t`);
     const outcome = await postByFetch({ url, headers: {}, body: '' }, 10_000, START_MS);
     expect(outcome).toEqual({ kind: 'failed', why: 'no connection: ECONNREFUSED' });
+  });
+
+  test.each([
+    [200, { kind: 'delivered' }],
+    [404, { kind: 'refused', why: 'it answered 404' }],
+  ])('that is answered with %i and a body that never ends counts by its status', async (status, expected) => {
+    const server = createServer((request, response) => {
+      request.resume();
+      response.writeHead(status).write('o');
+    });
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+    const url = new URL(`http://127.0.0.1:${port}/`);
+    const outcome = await postByFetch({ url, headers: {}, body: '' }, 200, START_MS);
+    server.closeAllConnections();
+    await new Promise(resolve => server.close(resolve));
+    expect(outcome).toEqual(expected);
   });
 
   test('to somebody who never answers ends at its time limit', async () => {

@@ -133,3 +133,8 @@ test('a template is filled in one pass: braces in a value stay what they are', (
   );
   expect(filled).toBe('service tag: {{tag}} $& $1');
 });
+
+test('a template of white space takes no time worth speaking of', () => {
+  const [problem] = problems(`  - {name: a, slack: {secret: s}, template: "{{${' '.repeat(1900)}"}`);
+  expect(problem).toContain('expected every {{ to be closed');
+});

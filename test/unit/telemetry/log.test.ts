@@ -69,6 +69,16 @@ test('nothing that anybody wrote breaks a line, forges a field or makes it too l
   expect(line).toMatchObject({ severity: 'ERROR', count: '1' });
   expect(String(line['message'])).toHaveLength(10_000);
   expect(String(line['message']).isWellFormed()).toBe(true);
+  const long = '\u0000'.repeat(20_000);
+  const fields = { service: long, actor: long, rollout: long, target: long, phase: long };
+  const cut = logged(log => log('INFO', long, fields));
+  expect(Object.keys(cut)).toEqual(expect.arrayContaining(Object.keys(fields)));
+  expect(Buffer.byteLength(JSON.stringify(cut))).toBeLessThan(256 * 1024);
+  const list = Array.from({ length: 20_000 }, () => 'x'.repeat(100));
+  expect(logged(log => log('INFO', long, { list }))).toEqual({
+    severity: 'INFO',
+    message: '\u0000'.repeat(1000),
+  });
   expect(logged(log => log('ERROR', 'still told', { loop }))).toEqual({
     severity: 'ERROR',
     message: 'still told',
