@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { readPolicy } from '../cli/policy-file.ts';
 import { sqliteStore } from '../functions/store/sqlite.ts';
 import { realClock, sleep } from './clock.ts';
 import { type LocalCloud, startLocalCloud } from './cloud.ts';
@@ -32,7 +33,7 @@ export interface LocalOptions {
 /**
  * Runs the local cloud with the example service until this process is asked to end, and says what happens in it.
  *
- * @throws SlipwayError when another one runs here
+ * @throws SlipwayError when another one runs here, and for a policy with problems
  */
 export async function runLocalCloud({ say, ...options }: LocalOptions): Promise<void> {
   const stopped = stopSignal();
@@ -44,7 +45,7 @@ export async function runLocalCloud({ say, ...options }: LocalOptions): Promise<
     : await mkdtemp(join(tmpdir(), 'slipway-'));
   await using stack = new AsyncDisposableStack();
   if (!options.directory) stack.defer(() => rm(directory, { recursive: true, force: true }));
-  const policyFile = options.policy ? resolve(options.policy) : await writePolicy(directory);
+  const policyFile = options.policy ? await checkedPolicy(options.policy) : await writePolicy(directory);
   const metrics = { sampleSeconds: 1, lagSeconds: 0.5, evaluateSeconds: 0.5 };
   const cloud = await startLocalCloud({ directory, policyFile, metrics, env: openTelemetryOf(process.env) });
   stack.defer(() => cloud.close());
@@ -69,6 +70,12 @@ function stopSignal(): AbortSignal {
   const aborter = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => aborter.abort());
   return aborter.signal;
+}
+
+/** The functions would say what is wrong with it too, but only when something is pushed. */
+async function checkedPolicy(file: string): Promise<string> {
+  await readPolicy(file);
+  return resolve(file);
 }
 
 async function writePolicy(directory: string): Promise<string> {

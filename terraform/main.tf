@@ -7,6 +7,14 @@ locals {
   balanced     = { for name, service in local.on_cloud_run : name => service if service.load_balancer }
   repositories = { (var.repository.id) = { location = var.location, repository = module.platform.repository_id } }
   bundle       = coalesce(var.bundle, "${path.module}/../dist/functions")
+  database     = merge(var.database, { location = coalesce(var.database.location, var.location) })
+  apis = setunion(
+    var.cluster == null ? [] : ["container.googleapis.com"],
+    var.binary_authorization || length(var.attestors) > 0 ? ["binaryauthorization.googleapis.com"] : [],
+    var.reads_analysis || length(var.attestors) > 0 ? ["containeranalysis.googleapis.com"] : [],
+    var.traces ? ["cloudtrace.googleapis.com", "telemetry.googleapis.com"] : [],
+    anytrue(concat([for service in values(var.services) : service.dns_zone != null], [try(var.console.dns_zone, null) != null])) ? ["dns.googleapis.com"] : [],
+  )
 }
 
 module "platform" {
@@ -16,16 +24,10 @@ module "platform" {
   location       = var.location
   name           = var.name
   repository     = var.repository
-  database       = merge(var.database, { location = var.location })
+  database       = local.database
   command_topics = var.command_topics
   function_urls  = module.orchestrator.function_urls
-  apis = setunion(
-    var.cluster == null ? [] : ["container.googleapis.com"],
-    var.binary_authorization || length(var.attestors) > 0 ? ["binaryauthorization.googleapis.com"] : [],
-    var.reads_analysis ? ["containeranalysis.googleapis.com"] : [],
-    var.traces ? ["cloudtrace.googleapis.com", "telemetry.googleapis.com"] : [],
-    anytrue([for service in values(var.services) : service.dns_zone != null]) ? ["dns.googleapis.com"] : [],
-  )
+  apis           = local.apis
 }
 
 module "orchestrator" {
@@ -97,7 +99,9 @@ module "gke" {
   name                 = var.cluster.name
   autopilot            = var.cluster.autopilot
   administrators       = var.cluster.administrators
+  release_channel      = var.cluster.release_channel
   arm_pool             = var.cluster.arm_pool
+  default_pool         = var.cluster.default_pool
   repositories         = local.repositories
   binary_authorization = var.binary_authorization
   deletion_protection  = var.deletion_protection

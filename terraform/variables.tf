@@ -65,6 +65,8 @@ variable "services" {
       latency_ms     = optional(number, 500)
       latency_target = optional(number, 95)
       rolling_days   = optional(number, 1)
+      # Of the runbook that alerts point to.
+      documentation_url = optional(string)
     }), {})
   }))
   description = <<-EOT
@@ -80,9 +82,15 @@ variable "services" {
 
 variable "cluster" {
   type = object({
-    name           = optional(string, "main")
-    autopilot      = optional(bool, false)
-    administrators = optional(list(object({ name = string, cidr = string })), [])
+    name            = optional(string, "main")
+    autopilot       = optional(bool, false)
+    release_channel = optional(string, "REGULAR")
+    administrators  = optional(list(object({ name = string, cidr = string })), [])
+    default_pool = optional(object({
+      machine_type = optional(string, "e2-standard-2")
+      min_nodes    = optional(number, 1)
+      max_nodes    = optional(number, 3)
+    }), {})
     arm_pool = optional(object({
       name         = optional(string, "axion-pool")
       machine_type = optional(string, "c4a-standard-2")
@@ -105,10 +113,14 @@ variable "may_reach_clusters" {
 variable "database" {
   type = object({
     id                = optional(string, "(default)")
+    location          = optional(string)
     create            = optional(bool, true)
     delete_protection = optional(bool, true)
   })
-  description = "Firestore database of the records, in `location`. `create = false`: it exists already, in native mode."
+  description = <<-EOT
+    Firestore database of the records. `location`: a region, or `nam5` and `eur3`, which outlive one; null: the functions'
+    region. It cannot be changed later. `create = false`: it exists already, in native mode.
+  EOT
   default     = {}
 }
 

@@ -72,7 +72,6 @@ function cellAt(
   const bottom = height * (rows - 1 - row);
   const hasLimit = limit >= bottom && limit < bottom + height;
   const filled = Math.round(Math.min(1, Math.max(0, (value - bottom) / height)) * 8);
-  // Where a bar reaches the limit it is the bar that matters.
-  if (hasLimit && value <= limit) return filled >= 4 ? '▄' : '─';
+  if (hasLimit) return value > limit ? '━' : '─';
   return BARS[filled] ?? ' ';
 }

@@ -1,4 +1,3 @@
-import { admit } from '../../functions/rollout/admission.ts';
 import { applyCommand } from '../../functions/rollout/commands.ts';
 import { blame, judge, type VerdictName } from '../../functions/rollout/judge.ts';
 import { NONE, sum } from '../../functions/rollout/judging/sight.ts';
@@ -6,12 +5,13 @@ import type { Block, Counts, Observed } from '../../functions/rollout/observed.t
 import { freeze } from '../../functions/rollout/pauses.ts';
 import { lookSeconds, type RemainingStep, remainingWaves } from '../../functions/rollout/plan.ts';
 import type { Service } from '../../functions/rollout/policy.ts';
-import { isRollingOut, newServiceState, type Rollout } from '../../functions/rollout/record.ts';
+import { isRollingOut, type Rollout } from '../../functions/rollout/record.ts';
 import { type RolloutEvent, transition } from '../../functions/rollout/state.ts';
 import { trouble } from '../../functions/rollout/trouble.ts';
 import { span } from '../../functions/rollout/wording.ts';
 import type { World } from '../../functions/rollout/world.ts';
 import { type AlertTarget, EVALUATE_EVERY_MS, type FiredAlert, firing, Ledger } from './alerts.ts';
+import { begun } from './begun.ts';
 import type { ReplayedTarget, Traffic } from './traffic.ts';
 
 export interface ReplayRules {
@@ -63,8 +63,6 @@ const PATIENCE_MS = 3_600_000;
 /** What {@link blame} looks at. */
 const BLAME_MS = 600_000;
 const SOMEBODY = 'somebody@replay';
-const CANARY_DIGEST = `sha256:${'c'.repeat(64)}`;
-const STABLE_DIGEST = `sha256:${'5'.repeat(64)}`;
 
 /**
  * Lets a rollout of the service go its way in virtual time: the state machine and the judge are those of production, the
@@ -384,28 +382,4 @@ function describe({ strategy }: Service, index: number): string {
   if (step && 'setWeight' in step) return `setWeight ${step.setWeight}`;
   const seconds = step?.pause.duration;
   return seconds === undefined ? 'gate' : `pause ${span(seconds)}`;
-}
-
-/** A rollout that was admitted, owned and armed: stable serves everywhere. */
-function begun(spec: Service): World {
-  const push = { image: spec.image, digest: CANARY_DIGEST, tag: 'replayed', publishedMs: 0 };
-  const verdict = {
-    status: 'accepted',
-    digest: CANARY_DIGEST,
-    mediaType: '',
-    platforms: [],
-    reasons: [],
-  } as const;
-  const { rollout, service } = admit(spec, push, verdict, newServiceState(spec.name), undefined, 0);
-  const events: RolloutEvent[] = [
-    { type: 'begun', workflow: 'rollout', execution: 'replay' },
-    ...spec.targets.map(({ name, cloudRun, gke }) => ({
-      type: 'armed' as const,
-      target: name,
-      stable: { revision: `${spec.name}-stable`, digest: STABLE_DIGEST },
-      // Cloud Run has no other; of a cluster without a node pool of its own it is not known.
-      ...(cloudRun ? { architecture: 'amd64' } : gke?.nodePool ? { architecture: 'arm64' } : {}),
-    })),
-  ];
-  return events.reduce((world, event) => transition(world, event, 0).world, { rollout, service });
 }

@@ -25,7 +25,10 @@ export type Assets = (name: string, asked: Asked) => Promise<Answer>;
 export function assetsIn(folder: URL = FOLDER): Assets {
   let known: Promise<ReadonlyMap<string, Asset>> | undefined;
   return async (name, asked) => {
-    known ??= readAll(folder);
+    known ??= readAll(folder).catch(error => {
+      known = undefined;
+      throw error;
+    });
     const asset = (await known).get(name);
     if (!asset) throw new Refusal(404, `the console has no page ${name}`);
     const headers = { etag: asset.etag, 'cache-control': 'private, no-cache', 'content-type': asset.type };

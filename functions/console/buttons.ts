@@ -2,7 +2,7 @@ import { applyCommand, applyFreeze, type RolloutCommand } from '../rollout/comma
 import type { Service } from '../rollout/policy.ts';
 import type { Rollout } from '../rollout/record.ts';
 import { isBeingRestored, regionsOf } from '../rollout/regions.ts';
-import { canRollBack, hasWayBack } from '../rollout/trouble.ts';
+import { canRollBack, hasWayBack, stepBack } from '../rollout/trouble.ts';
 import { undo } from '../rollout/undo.ts';
 import type { World } from '../rollout/world.ts';
 import type { Button } from './contract.ts';
@@ -11,7 +11,9 @@ import type { Button } from './contract.ts';
 export interface Around {
   /** The service as the policy has it today; undefined when it has it no more. */
   readonly spec: Service | undefined;
-  /** The one that `undo` would put in place of this one, when its own way back is closed. */
+  /** The one that holds the service, where this one is what serves. */
+  readonly inFlight: Rollout | undefined;
+  /** The one that `undo` would put in place of this one, where it {@link startsAnother}. */
   readonly before: Rollout | undefined;
 }
 
@@ -26,7 +28,7 @@ export function buttonsOf(world: World, around: Around, nowMs: number): Button[]
     tried(world, around, nowMs, 'abort'),
     undoButton(world, around, nowMs),
     tried(world, around, nowMs, 'retry'),
-    ...freezeButtons(world, nowMs),
+    ...freezeButtons(world, around, nowMs),
     ...regionButtons(world, around),
   ];
 }
@@ -56,18 +58,34 @@ function reasonIn(message: string): string {
   return message.replace(/^.*? does not apply: /, '');
 }
 
-/** Beyond its own way back another rollout is started, as the function `command` does. */
+/** Whether `undo` of what serves starts another rollout, as the function `command` does once its own way back is closed. */
+export function startsAnother(world: World, inFlight: Rollout | undefined, nowMs: number): boolean {
+  return isClosed(withRoom(world, inFlight, nowMs), nowMs);
+}
+
+function isClosed(world: World, nowMs: number): boolean {
+  const serves = world.service.healthy === world.rollout.id;
+  return serves && !hasWayBack(world) && !canRollBack(world, nowMs);
+}
+
+/** One in flight that has begun nothing makes room for `undo` of what serves. */
+function withRoom({ rollout, service }: World, inFlight: Rollout | undefined, nowMs: number): World {
+  const stepped = inFlight && stepBack({ rollout: inFlight, service }, nowMs);
+  return { rollout, service: stepped?.service ?? service };
+}
+
 function undoButton(world: World, around: Around, nowMs: number): Button {
-  const { rollout, service } = world;
-  const isBeyond = rollout.phase === 'Healthy' && !hasWayBack(world) && !canRollBack(world, nowMs);
-  if (!isBeyond) return tried(world, around, nowMs, 'undo');
-  const cause = { kind: 'Undo', message: '' } as const;
-  const undone = undo({ from: rollout, to: around.before, service }, around.spec, cause, nowMs);
+  const { spec, inFlight, before } = around;
+  const free = withRoom(world, inFlight, nowMs);
+  if (!isClosed(free, nowMs)) return tried(free, around, nowMs, 'undo');
+  const { rollout, service } = free;
+  const undone = undo({ from: rollout, to: before, service }, spec, { kind: 'Undo', message: '' }, nowMs);
   return { command: 'undo', ...(undone.ok ? {} : { refused: undone.why }) };
 }
 
-function freezeButtons({ rollout, service }: World, nowMs: number): Button[] {
+function freezeButtons({ rollout, service }: World, { spec }: Around, nowMs: number): Button[] {
   return (['freeze', 'unfreeze'] as const).map(command => {
+    if (!spec) return { command, refused: `the policy has no service ${service.name} any more` };
     const given = { ...TRIAL, service: service.name, command };
     const { isRefused, message } = applyFreeze({ rollout, service }, given, nowMs);
     return { command, ...(isRefused ? { refused: reasonIn(message) } : {}) };
@@ -77,15 +95,20 @@ function freezeButtons({ rollout, service }: World, nowMs: number): Button[] {
 /** Of today's policy, as that says which region is meant. */
 function regionButtons(world: World, { spec }: Around): Button[] {
   if (!spec) return [];
-  return regionsOf(spec).flatMap(({ target }): Button[] => {
-    const drained = world.service.drained[target];
-    const isOut = drained?.by !== undefined && `${drained.by} took it out of the load balancer already`;
-    const why = isBeingRestored(world, target)
+  const { drained } = world.service;
+  const regions = regionsOf(spec).map(({ target }) => target);
+  return regions.flatMap((target): Button[] => {
+    const isLast = regions.every(other => other === target || drained[other]);
+    const person = drained[target]?.by;
+    const whyStay = person
+      ? `${person} took it out of the load balancer already`
+      : !drained[target] && isLast && 'no other region there could take its users';
+    const whyOut = isBeingRestored(world, target)
       ? 'it is being restored and does not serve stable yet'
-      : !drained && 'it is in the load balancer';
+      : !drained[target] && 'it is in the load balancer, as far as is on record';
     return [
-      { command: 'drain', target, ...(isOut ? { refused: isOut } : {}) },
-      { command: 'undrain', target, ...(why ? { refused: why } : {}) },
+      { command: 'drain', target, ...(whyStay ? { refused: whyStay } : {}) },
+      { command: 'undrain', target, ...(whyOut ? { refused: whyOut } : {}) },
     ];
   });
 }

@@ -34,12 +34,12 @@ function knownOf({ rollout }: RolloutView): Known {
 }
 
 function idOf({ sequence, firstTrendMs, lastTrendMs, fixed }: Known): string {
-  return `${sequence}.${firstTrendMs}.${lastTrendMs}.${fixed}`;
+  return `${sequence}:${firstTrendMs}:${lastTrendMs}:${fixed}`;
 }
 
 function parseId(id: string): Known | undefined {
   const [, sequence, firstTrendMs, lastTrendMs, fixed] =
-    /^(\d+)\.([\d.]+?)\.([\d.]+?)\.([\w-]+)$/.exec(id) ?? [];
+    /^(\d+):([\d.]+):([\d.]+):([\w-]+)$/.exec(id) ?? [];
   if (fixed === undefined) return undefined;
   return {
     sequence: Number(sequence),

@@ -3,7 +3,7 @@ import type { HistoryEntry, Phase, Rollout, ServiceState } from '../rollout/reco
 
 /**
  * What the page asks the console for, and what it gets. All of it is JSON below `api/`; errors are {@link Problem} with
- * a status of 4xx or 5xx. Lists come 100 rows at a time: with `?after=NEXT` the page behind the one that said `next`;
+ * a status of 4xx or 5xx. Names and ids in an address have 300 characters at most. Lists come 100 rows at a time: with `?after=NEXT` the page behind the one that said `next`;
  * 404 when that row is gone meanwhile.
  */
 
@@ -97,7 +97,8 @@ export interface Button {
  * GET api/watch?rollout=ID, GET api/watch?services=A,B,… (100 at most): server-sent events. `rollout` comes first with a
  * whole view, and from then on, as `change`, with what is new of the history only; when another course has begun, a whole
  * `rollout` comes again. `services` comes with a list of {@link ServiceRow}: at first of all that are on record, then of
- * those that changed. `problem` comes with a {@link Problem}, once, when the records cannot be read.
+ * those that changed. `problem` comes with a {@link Problem}, once, when the records cannot be read; when they can be read
+ * again, a whole `rollout` or `services` comes.
  *
  * A comment every 15 s keeps proxies from closing the line; after 4 minutes the console closes it, and the browser comes
  * back by itself and is told what it missed. With 503 and `retry-after` there are too many listeners; the browser does
@@ -150,6 +151,11 @@ export interface SideSignals {
  * 30 a minute. The reason goes into the history. That a command was taken does not say that it applies: see the history.
  */
 export interface CommandRequest {
+  /**
+   * A UUID that the sender makes: when the answer was lost and the command is sent again with the same one, it counts once.
+   * Without it every request is another command.
+   */
+  readonly id?: string;
   readonly command: Button['command'];
   readonly service: string;
   readonly rollout?: string;

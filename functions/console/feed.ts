@@ -7,7 +7,8 @@ import type { Line } from './line.ts';
 export interface Subject<T> {
   /** The same for all who watch the same. */
   readonly key: string;
-  readonly everyMs: number;
+  /** How long it may be left alone, as it is. */
+  everyMs(view: T): number;
   read(): Promise<T>;
   /** For a listener that has just come, or comes back with the id of the event that it saw last. */
   first(view: T, lastId: string | undefined): ServerEvent | undefined;
@@ -34,8 +35,8 @@ interface Feed {
   readonly seats: Set<{ line: Line | undefined }>;
   /** When it has been read once. */
   readonly begun: Promise<void>;
-  /** What a listener is told who has just come, once it has begun. */
-  first(lastId: string | undefined): string | undefined;
+  /** What a listener is told who has just come, once it has begun; empty when there is nothing to tell. */
+  first(lastId: string | undefined): string;
   stop(): void;
 }
 
@@ -64,7 +65,7 @@ export function openFeeds(after: After): Feeds {
         take(line) {
           seat.line = line;
           const text = feed.first(lastId);
-          if (text !== undefined) line.send(text);
+          if (text !== '') line.send(text);
         },
       };
     },
@@ -78,15 +79,15 @@ const REST_MS = 5000;
 function openFeed<T>(subject: Subject<T>, after: After): Feed {
   const seats: Feed['seats'] = new Set();
   let view: T;
-  /** For all who come at the same time and know nothing. */
-  let wholeText: string | undefined;
+  /** For all who come at the same time and know nothing; with the next view another time of day is told. */
+  let whole: { readonly of: T; readonly text: string } | undefined;
   let problem: string | undefined;
   let isStopped = false;
   let cancel = () => {};
 
   async function begin(): Promise<void> {
     view = await subject.read();
-    next(subject.everyMs);
+    next(subject.everyMs(view));
   }
 
   function next(ms: number): void {
@@ -97,37 +98,48 @@ function openFeed<T>(subject: Subject<T>, after: After): Feed {
     try {
       const before = view;
       view = await subject.read();
+      // That it is over is told even if nothing has changed.
+      const event = problem === undefined ? subject.change(before, view) : subject.first(view, undefined);
       problem = undefined;
-      const event = subject.change(before, view);
-      if (event) tell(event);
-      next(subject.everyMs);
+      if (event) tell(eventText(event));
+      next(subject.everyMs(view));
     } catch (error) {
       const why = error instanceof SlipwayError ? error.message : 'the console cannot read its records';
-      if (why !== problem) tell({ name: 'problem', data: { message: why } });
-      problem = why;
+      const text = problemText(why);
+      if (text !== problem) tell(text);
+      problem = text;
       next(REST_MS);
     }
   }
 
-  function tell(event: ServerEvent): void {
-    wholeText = undefined;
-    const text = eventText(event);
+  function tell(text: string): void {
     for (const { line } of [...seats]) line?.send(text);
+  }
+
+  function firstText(lastId: string | undefined): string {
+    const event = subject.first(view, lastId);
+    return event ? eventText(event) : '';
+  }
+
+  function wholeText(): string {
+    if (whole?.of !== view) whole = { of: view, text: firstText(undefined) };
+    return whole.text;
   }
 
   return {
     seats,
     begun: begin(),
     first(lastId) {
-      if (lastId === undefined && wholeText !== undefined) return wholeText;
-      const event = subject.first(view, lastId);
-      const text = event && eventText(event);
-      if (lastId === undefined) wholeText = text;
-      return text;
+      const text = lastId === undefined ? wholeText() : firstText(lastId);
+      return text + (problem ?? '');
     },
     stop() {
       isStopped = true;
       cancel();
     },
   };
+}
+
+function problemText(message: string): string {
+  return eventText({ name: 'problem', data: { message } });
 }

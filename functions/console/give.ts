@@ -4,7 +4,7 @@ import type { Dependencies } from '../dependencies.ts';
 import type { CommandMessage } from '../google/commands.ts';
 import { commandSchema } from '../rollout/commands.ts';
 import type { Button, CommandSent } from './contract.ts';
-import { Refusal } from './http.ts';
+import { MOST_NAME_LENGTH, Refusal } from './http.ts';
 
 /** `POST api/commands`. Who gives a command is never a part of it. */
 
@@ -22,9 +22,10 @@ const COMMANDS = [
   'undrain',
 ] as const satisfies readonly Button['command'][];
 
-const name = z.string().min(1).max(300);
+const name = z.string().min(1).max(MOST_NAME_LENGTH);
 
 const requestSchema = z.strictObject({
+  id: z.uuid('expected a UUID').optional(),
   command: z.enum(COMMANDS, `expected one of ${COMMANDS.join(', ')}`),
   service: name,
   rollout: name.optional(),
@@ -41,7 +42,7 @@ export type Giving = Pick<Dependencies, 'store' | 'policy' | 'sendCommand' | 'lo
 export async function giveCommand(deps: Giving, actor: string, body: unknown): Promise<CommandSent> {
   const asked = requestSchema.safeParse(body);
   if (!asked.success) throw new Refusal(400, z.prettifyError(asked.error));
-  const id = randomUUID();
+  const { id = randomUUID() } = asked.data;
   const message = messageFor(asked.data, actor, id);
   const checked = commandSchema.safeParse(message);
   if (!checked.success) throw new Refusal(400, z.prettifyError(checked.error));
@@ -85,12 +86,15 @@ function messageFor(
 
 const DEFAULT_TOPIC = 'rollout-commands';
 
-/** What nobody has heard of would become a dead letter. */
-async function topicFor(deps: Giving, { service, rollout }: Given): Promise<string> {
+/** What nobody has heard of, or cannot be frozen any more, would become a dead letter. */
+async function topicFor(deps: Giving, { command, service, rollout }: Given): Promise<string> {
   const [store, { services }] = await Promise.all([deps.store(), deps.policy()]);
   const spec = services.find(one => one.name === service);
   const [state] = await store.readEach('service', [service], ['name']);
   if (!spec && !state) throw new Refusal(404, `there is no service ${service}`);
+  if (!spec && (command === 'freeze' || command === 'unfreeze')) {
+    throw new Refusal(409, `the policy has no service ${service} any more`);
+  }
   if (rollout !== undefined) {
     const [named] = await store.readEach('rollout', [rollout], ['service']);
     if (named?.service !== service) throw new Refusal(404, `service ${service} has no rollout ${rollout}`);

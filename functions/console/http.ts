@@ -62,6 +62,14 @@ export function json(status: number, body: object, headers: Readonly<Record<stri
   };
 }
 
+/** Of names and ids that people ask for. What is longer is nobody's, and stores refuse to look for it. */
+export const MOST_NAME_LENGTH = 300;
+
+export function bounded(name: string): string {
+  if (name.length <= MOST_NAME_LENGTH) return name;
+  throw new Refusal(400, `expected a name of at most ${MOST_NAME_LENGTH} characters, found ${name.length}`);
+}
+
 /** Calls `callback` once, after so many milliseconds. The returned function cancels it. */
 export type After = (ms: number, callback: () => void) => () => void;
 

@@ -9,12 +9,17 @@ export interface Line {
 const HEARTBEAT_MS = 15_000;
 /** Below the 300 s that a function may answer for. */
 const LIFETIME_MS = 240_000;
+/** Whoever does not take the end within that time gets another. */
+const GRACE_MS = 5_000;
 const MOST_PENDING_BYTES = 1_000_000;
 
 /** @param onClose called once, when nothing may be sent any more */
 export function openLine(outlet: Outlet, after: After, onClose: () => void): Line {
   let cancelBeat = after(HEARTBEAT_MS, beat);
-  const cancelEnd = after(LIFETIME_MS, () => finish(outlet.end));
+  let cancelEnd = after(LIFETIME_MS, () => {
+    cancelEnd = after(GRACE_MS, outlet.destroy);
+    finish(outlet.end);
+  });
   let isOver = false;
   /** What was written last may still be on its way. */
   function finish(how: () => void): void {

@@ -1,9 +1,10 @@
 import type { Dependencies } from '../dependencies.ts';
 import { SlipwayError } from '../errors.ts';
-import { newServiceState, type Rollout } from '../rollout/record.ts';
-import { canRollBack, hasWayBack } from '../rollout/trouble.ts';
+import type { Service } from '../rollout/policy.ts';
+import { isFinal, newServiceState, type Rollout } from '../rollout/record.ts';
 import type { World } from '../rollout/world.ts';
 import type { Store } from '../store/store.ts';
+import { type Around, startsAnother } from './buttons.ts';
 import type { RolloutPage, RolloutView, ServicePage, ServiceRow } from './contract.ts';
 import {
   ROW_FIELDS,
@@ -33,19 +34,32 @@ export async function readRollout(deps: Readers, id: string): Promise<RolloutVie
   const [service, { services }] = await Promise.all([store.read('service', rollout.service), deps.policy()]);
   const world = { rollout, service: service ?? newServiceState(rollout.service) };
   const nowMs = deps.nowMs();
-  const around = {
-    spec: services.find(({ name }) => name === rollout.service),
-    before: await readBefore(store, world, nowMs),
-  };
-  return rolloutView(world, around, deps.settings.project, nowMs);
+  const spec = services.find(({ name }) => name === rollout.service);
+  return rolloutView(world, await readAround(store, world, spec, nowMs), deps.settings.project, nowMs);
 }
 
-/** What `undo` would put in this one's place: of interest only once its own way back is closed. */
-async function readBefore(store: Store, world: World, nowMs: number): Promise<Rollout | undefined> {
+/** The others are of interest only to `undo` of what serves. */
+async function readAround(
+  store: Store,
+  world: World,
+  spec: Service | undefined,
+  nowMs: number,
+): Promise<Around> {
   const { rollout, service } = world;
-  if (service.healthy !== rollout.id || hasWayBack(world) || canRollBack(world, nowMs)) return undefined;
-  const earlier = await store.readEach('rollout', service.earlier);
-  return earlier.findLast(({ digest }) => digest !== rollout.digest);
+  const isOvertaken = service.healthy === rollout.id && service.active !== rollout.id;
+  const inFlight =
+    isOvertaken && service.active !== undefined ? await store.read('rollout', service.active) : undefined;
+  const before = startsAnother(world, inFlight, nowMs) ? await readBefore(store, world) : undefined;
+  return { spec, inFlight, before };
+}
+
+/** Of another digest, as the same may have been rolled out under two tags. */
+async function readBefore(store: Store, { rollout, service }: World): Promise<Rollout | undefined> {
+  for (const id of service.earlier.toReversed()) {
+    const earlier = await store.read('rollout', id);
+    if (earlier && earlier.digest !== rollout.digest) return earlier;
+  }
+  return undefined;
 }
 
 export async function readRollouts(
@@ -112,8 +126,6 @@ function toRows(
   return states.map(state => serviceRow(state, rollouts.get(shownIn(state) ?? ''), nowMs));
 }
 
-const AT_REST: ReadonlySet<RowSource['phase']> = new Set(['Healthy', 'Degraded', 'Rejected', 'Superseded']);
-
 /**
  * Reads the rows of these services again and again. A rollout that has come to rest is read anew only when its service
  * has changed, as whatever moves it claims the service for it.
@@ -128,7 +140,7 @@ export function serviceRowsReader(deps: Readers, names: readonly string[]): () =
     const resting = new Map(
       states.flatMap(state => {
         const before = known.get(state.name);
-        const isSame = before?.state === JSON.stringify(state) && AT_REST.has(before.rollout.phase);
+        const isSame = before?.state === JSON.stringify(state) && isFinal(before.rollout);
         return isSame ? [[state.name, before.rollout] as const] : [];
       }),
     );

@@ -3,7 +3,7 @@ import { assetsIn } from './assets.ts';
 import type { Me } from './contract.ts';
 import { refuseCrossSite, refuseOtherSites } from './cross-site.ts';
 import { giveCommand } from './give.ts';
-import { type Answer, type Asked, afterTimeout, json, Refusal, type Stream } from './http.ts';
+import { type Answer, type Asked, afterTimeout, bounded, json, Refusal, type Stream } from './http.ts';
 import { identifyBy } from './identity.ts';
 import { perMinute } from './rate.ts';
 import { readRollout, readRollouts, readServices } from './records.ts';
@@ -37,7 +37,7 @@ export function openConsole(deps: Dependencies): Console {
   async function api(path: string, asked: Asked, actor: string): Promise<Answer | Stream> {
     refuseOtherSites(asked);
     const { query } = asked;
-    const text = (name: string) => query.get(name) || undefined;
+    const text = (name: string) => bounded(query.get(name) ?? '') || undefined;
     if (path === 'commands') return allowing(asked, 'POST', () => give(asked, actor));
     return allowing(asked, 'GET', async () => {
       if (path === 'me') return json(200, { actor, project: deps.settings.project } satisfies Me);
@@ -46,7 +46,7 @@ export function openConsole(deps: Dependencies): Console {
       if (path === 'watch') return watch(asked);
       const [, rollout, isSignals] = /^rollouts\/([^/]+)(\/signals)?$/.exec(path) ?? [];
       if (rollout === undefined) throw new Refusal(404, `the console has no api/${path}`);
-      const id = decode(rollout);
+      const id = bounded(decode(rollout));
       return json(200, isSignals ? await signals(id, text('minutes')) : await readRollout(deps, id));
     });
   }

@@ -26,12 +26,15 @@ export function openSignals(deps: Pick<Dependencies, 'store' | 'signals' | 'nowM
     const kept = known.get(key);
     if (kept && nowMs - kept.sinceMs < FRESH_MS) return kept.signals;
     const signals = read(deps, rollout, minutes);
+    const entry = { sinceMs: nowMs, signals };
     known.delete(key);
-    known.set(key, { sinceMs: nowMs, signals });
+    known.set(key, entry);
     const [oldest] = known.keys();
     if (known.size > MOST_KEPT && oldest !== undefined) known.delete(oldest);
     // What failed is asked again at once.
-    signals.catch(() => known.delete(key));
+    signals.catch(() => {
+      if (known.get(key) === entry) known.delete(key);
+    });
     return signals;
   };
 }

@@ -22,11 +22,19 @@ export interface KeyUrls {
 const IAP_ISSUERS = ['https://cloud.google.com/iap'];
 const GOOGLE_ISSUERS = ['https://accounts.google.com', 'accounts.google.com'];
 
-/** Tokens of both kinds live for an hour at most. */
-const MAX_LIFETIME_SECONDS = 3600;
+/** Tokens of both kinds live for an hour at most; this machine's clock may be late. */
+const MAX_LIFETIME_SECONDS = 3600 + 300;
 
-export function googleTokens(urls: KeyUrls = {}, nowMs: () => number = Date.now): Tokens {
+/** The library itself waits for ever. */
+const TIMEOUT_MS = 3000;
+
+export function googleTokens(
+  urls: KeyUrls = {},
+  nowMs: () => number = Date.now,
+  timeoutMs = TIMEOUT_MS,
+): Tokens {
   const client = new OAuth2Client({
+    transporterOptions: { timeout: timeoutMs },
     endpoints: {
       ...(urls.iap ? { oauth2IapPublicKeyUrl: urls.iap } : {}),
       ...(urls.google ? { oauth2FederatedSignonPemCertsUrl: urls.google } : {}),
@@ -42,27 +50,52 @@ export function googleTokens(urls: KeyUrls = {}, nowMs: () => number = Date.now)
 
 type Keys = Readonly<Certificates>;
 
-/** The keys; fetched anew when they are old, or do not have the one that is asked for. */
+/**
+ * The keys; fetched anew when they are old, or do not have the one that is asked for. While that fails, those that are
+ * known are good for a day: nobody is locked out because Google's key server is away for a moment.
+ */
 type FindKeys = (keyId: string) => Promise<Keys>;
 
 const FRESH_MS = 3_600_000;
+const MOST_AGE_MS = 24 * 3_600_000;
 /** Anybody can make up key ids: they must not make the console fetch all the time. */
 const REST_MS = 60_000;
 
+interface Known {
+  readonly keys: Keys;
+  readonly sinceMs: number;
+}
+
 function keysFrom(fetchKeys: () => Promise<Keys>, nowMs: () => number): FindKeys {
-  let known: { readonly keys: Promise<Keys>; readonly sinceMs: number } | undefined;
-  return async keyId => {
-    const ageMs = known ? nowMs() - known.sinceMs : Number.POSITIVE_INFINITY;
-    const isMissing = known !== undefined && ageMs >= REST_MS && !Object.hasOwn(await known.keys, keyId);
-    if (!known || ageMs >= FRESH_MS || isMissing) {
-      const keys = calling('fetch the public keys', fetchKeys);
-      const fetched = { keys, sinceMs: nowMs() };
-      known = fetched;
-      keys.catch(() => {
-        if (known === fetched) known = undefined;
-      });
+  let known: Known | undefined;
+  let triedMs = Number.NEGATIVE_INFINITY;
+  /** For all who need them at the same time. */
+  let fetching: Promise<Known> | undefined;
+
+  async function fetchAnew(): Promise<Known> {
+    triedMs = nowMs();
+    try {
+      known = { keys: await calling('fetch the public keys', fetchKeys), sinceMs: triedMs };
+      return known;
+    } finally {
+      fetching = undefined;
     }
-    return known.keys;
+  }
+
+  return async keyId => {
+    const before = known;
+    if (before) {
+      const isGood = nowMs() - before.sinceMs < FRESH_MS && Object.hasOwn(before.keys, keyId);
+      const isTried = !fetching && nowMs() - triedMs < REST_MS;
+      if (isGood || isTried) return before.keys;
+    }
+    fetching ??= fetchAnew();
+    try {
+      return (await fetching).keys;
+    } catch (error) {
+      if (before && nowMs() - before.sinceMs < MOST_AGE_MS) return before.keys;
+      throw error;
+    }
   };
 }
 

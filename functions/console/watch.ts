@@ -1,7 +1,8 @@
 import { rolloutChange, rolloutEvent, servicesChange, servicesEvent } from './changes.ts';
 import type { RolloutView, ServiceRow } from './contract.ts';
 import { type Feeds, openFeeds, type Seat, type Subject } from './feed.ts';
-import { type After, type Asked, Refusal, type Stream } from './http.ts';
+import { isFinal } from '../rollout/record.ts';
+import { type After, type Asked, bounded, Refusal, type Stream } from './http.ts';
 import { openLine } from './line.ts';
 import { PAGE_ROWS, type Readers, readRollout, serviceRowsReader } from './records.ts';
 
@@ -11,6 +12,8 @@ const MOST_LISTENERS = 220;
 const ROLLOUT_EVERY_MS = 1000;
 /** A page of services is a hundred times as much to read. */
 const SERVICES_EVERY_MS = 3000;
+/** What is at rest is looked at less often: pages stay open for days, and each look is paid for. */
+const AT_REST = 3;
 
 /** `GET api/watch`: answers with server-sent events until the listener has gone, or for four minutes. */
 export type Watch = (asked: Asked) => Promise<Stream>;
@@ -46,10 +49,10 @@ function joiner(
   deps: Readers,
   { query }: Asked,
 ): (lastId: string | undefined) => Promise<Seat> {
-  const rollout = query.get('rollout');
+  const rollout = bounded(query.get('rollout') ?? '');
   const services = query.get('services');
   if (rollout && !services) return lastId => feeds.join(rolloutSubject(deps, rollout), lastId);
-  const names = [...new Set(services?.split(',').filter(name => name !== ''))].sort();
+  const names = [...new Set(services?.split(',').filter(name => name !== '').map(bounded))].sort();
   if (rollout || names.length === 0 || names.length > PAGE_ROWS) {
     throw new Refusal(400, `expected watch?rollout=ID or watch?services=A,B,…, up to ${PAGE_ROWS} of them`);
   }
@@ -59,7 +62,7 @@ function joiner(
 function rolloutSubject(deps: Readers, id: string): Subject<RolloutView> {
   return {
     key: `rollout ${id}`,
-    everyMs: ROLLOUT_EVERY_MS,
+    everyMs: ({ rollout }) => ROLLOUT_EVERY_MS * (isFinal(rollout) ? AT_REST : 1),
     read: () => readRollout(deps, id),
     first: rolloutEvent,
     change: rolloutChange,
@@ -69,7 +72,8 @@ function rolloutSubject(deps: Readers, id: string): Subject<RolloutView> {
 function servicesSubject(deps: Readers, names: readonly string[]): Subject<readonly ServiceRow[]> {
   return {
     key: `services ${names.join(',')}`,
-    everyMs: SERVICES_EVERY_MS,
+    everyMs: rows =>
+      SERVICES_EVERY_MS * (rows.every(({ rollout }) => !rollout || isFinal(rollout)) ? AT_REST : 1),
     read: serviceRowsReader(deps, names),
     first: servicesEvent,
     change: servicesChange,

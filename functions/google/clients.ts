@@ -76,16 +76,18 @@ export interface GoogleClients {
   firestore(projectId: string, databaseId: string): Promise<Firestore>;
   /** Where Cloud Monitoring answers PromQL, for which it has no client; without a slash at the end. */
   readonly monitoringUrl: string;
-  /** OAuth access token with the cloud-platform scope; undefined where the endpoint asks for none. */
+  /** OAuth access token that says whose it is; undefined where the endpoint asks for none. */
   accessToken(api: keyof Endpoints | 'registry'): Promise<string | undefined>;
   /** OIDC token for a Cloud Run service that asks its callers for one. */
   idToken(audience: string): Promise<string | undefined>;
 }
 
 const CLOUD_PLATFORM = 'https://www.googleapis.com/auth/cloud-platform';
+/** Without it a GKE cluster takes an account for its number, and RBAC, which knows it by its address, refuses it. */
+const EMAIL = 'https://www.googleapis.com/auth/userinfo.email';
 
 export function googleClients(endpoints: Endpoints): GoogleClients {
-  const auth = new GoogleAuth({ scopes: [CLOUD_PLATFORM] });
+  const auth = new GoogleAuth({ scopes: [CLOUD_PLATFORM, EMAIL] });
   const once = memo();
   return {
     services: () => once('services', async () => new (await run()).ServicesClient(options(endpoints.run))),

@@ -292,11 +292,11 @@ export function revisionOf({ id, attempt }: Rollout, service: string): string {
 }
 
 /** On its way forward, or waiting on it. */
-export function isRollingOut({ phase }: Rollout): boolean {
+export function isRollingOut({ phase }: Pick<Rollout, 'phase'>): boolean {
   return phase === 'Progressing' || phase === 'Paused';
 }
 
-export function isFinal(rollout: Rollout): boolean {
+export function isFinal(rollout: Pick<Rollout, 'phase'>): boolean {
   return !isRollingOut(rollout) && rollout.phase !== 'Pending' && rollout.phase !== 'RollingBack';
 }
 

@@ -54,6 +54,48 @@ run "two_regions_and_nothing_on_gke" {
   }
 }
 
+run "records_may_be_elsewhere" {
+  command = apply
+  variables {
+    database = { id = "slipway", location = "nam5" }
+  }
+
+  assert {
+    condition     = local.database.location == "nam5" && strcontains(output.next, "SLIPWAY_STORE=firestore:slipway")
+    error_message = "expected the database where it was asked for, and to be told how the command line finds it"
+  }
+}
+
+run "a_domain_without_a_zone" {
+  command = apply
+  variables {
+    services = { hello = { regions = ["us-east4"], domain = "hello.example.com" } }
+    console  = { domain = "slipway.example.com", dns_zone = "example", members = [] }
+  }
+
+  assert {
+    condition     = strcontains(output.next, "# Point hello.example.com to ") && !strcontains(output.next, "# Point slipway.example.com")
+    error_message = "expected to be told of the one record that nobody makes"
+  }
+
+  assert {
+    condition     = contains(local.apis, "dns.googleapis.com")
+    error_message = "expected Cloud DNS to be enabled for the console's record"
+  }
+}
+
+run "alerts_point_to_the_runbook" {
+  command = apply
+  variables {
+    services = { hello = { regions = ["us-east4"], slo = { documentation_url = "https://example.com/runbook" } } }
+  }
+
+  assert {
+    condition     = var.services["hello"].slo.documentation_url == "https://example.com/runbook"
+    error_message = "expected the runbook of the service in its alerts"
+  }
+}
+
 run "a_service_runs_somewhere" {
   command = plan
   variables {

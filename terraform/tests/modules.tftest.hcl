@@ -37,6 +37,11 @@ run "messages_are_pushed_signed_and_end_as_dead_letters" {
   }
 
   assert {
+    condition     = length(setsubtract(["cloudresourcemanager.googleapis.com", "logging.googleapis.com", "storage.googleapis.com"], keys(google_project_service.this))) == 0
+    error_message = "expected the APIs of project grants, log metrics and buckets too: not every organisation enables them"
+  }
+
+  assert {
     condition     = toset(keys(google_pubsub_subscription.this)) == toset(["gcr", "rollout-commands", "slo-alerts", "rollout-events", "dead-letters", "team-commands"])
     error_message = "expected a subscription for every topic that a function reads"
   }

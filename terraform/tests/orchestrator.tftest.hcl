@@ -68,6 +68,16 @@ run "nothing_but_the_services_given" {
   }
 
   assert {
+    condition     = alltrue([for function in google_cloudfunctions2_function.this : function.service_config[0].environment_variables["NODE_OPTIONS"] == "--enable-source-maps"])
+    error_message = "expected stack traces that name the sources"
+  }
+
+  assert {
+    condition     = data.archive_file.bundle.output_file_mode == "0644"
+    error_message = "expected an archive that does not depend on who makes it"
+  }
+
+  assert {
     condition     = google_cloudfunctions2_function.this["activity"].service_config[0].max_instance_request_concurrency > 1
     error_message = "expected the activities of a wave to share an instance"
   }

@@ -190,22 +190,24 @@ describe.skipIf(found.missing)('the console in Chromium', () => {
   test('tells by slider, legend and table what its charts show', async () => {
     const tab = await open(`/rollouts/${ids['shop']}`);
     const { page } = tab;
+    await page.getByRole('link', { name: 'All commands' }).click();
+    expect(new URL(page.url()).hash).toBe('#commands');
     const errors = page.getByRole('slider', { name: /^Error ratio/ });
     await errors.focus();
     await page.keyboard.press('End');
+    await page.locator('.tip').waitFor();
     expect(await errors.getAttribute('aria-valuetext')).toMatch(
       /^\d\d:\d\d:\d\d: canary 0\.473 %, stable 0\.189 %, limit 1\.19 %$/,
     );
-    const before = await errors.getAttribute('aria-valuenow');
+    const last = Number(await errors.getAttribute('aria-valuenow'));
     await page.keyboard.press('ArrowLeft');
-    expect(Number(await errors.getAttribute('aria-valuenow'))).toBeLessThan(Number(before));
-    await page.locator('.tip').waitFor();
+    await expect.poll(async () => Number(await errors.getAttribute('aria-valuenow'))).toBeLessThan(last);
     await page.getByText('Figures of the traffic').click();
     const table = page.getByRole('region', { name: 'Figures of the traffic' }).getByRole('table');
     expect(await table.getByRole('row').count()).toBe(5);
     await page.getByRole('button', { name: 'Traffic', exact: true }).click();
     const events = page.getByRole('region', { name: 'Events, newest first' }).getByRole('listitem');
-    expect(await events.count()).toBe(4);
+    await expect.poll(() => events.count()).toBe(4);
     await done(tab);
   });
 

@@ -28,7 +28,7 @@ async function exampleServices(): Promise<object[]> {
   const source = await readFile(new URL('../../rollouts.yaml', import.meta.url), 'utf8');
   const slow = demoPolicy(source, { judge: true })
     .replaceAll('duration: 2s', 'duration: 25s')
-    .replace('margin: 5', 'margin: 2');
+    .replace('margin: 5', 'margin: 3');
   return policySchema.parse(parse(slow)).services;
 }
 
@@ -48,8 +48,8 @@ describe.runIf(picture && !found.missing)('the picture of the console', () => {
     let turn = 0;
     const headers = () => ({ [CLIENT_LOCATION_HEADER]: PLACES[turn++ % PLACES.length] ?? '' });
     const loads = [
-      startLoad({ clock: realClock, url: loadBalancer, ratePerSecond: 120, headers }),
-      startLoad({ clock: realClock, url: gateway, ratePerSecond: 60 }),
+      startLoad({ clock: realClock, url: loadBalancer, ratePerSecond: 160, headers }),
+      startLoad({ clock: realClock, url: gateway, ratePerSecond: 80 }),
     ];
     stack.defer(() => Promise.all(loads.map(load => load.stop())).then(() => undefined));
     await world.push({ service: EXAMPLE_SERVICE, tag: 'v1.1.0', env: { FAIL_RATIO: '0.004' } });

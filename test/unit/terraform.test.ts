@@ -205,12 +205,12 @@ describe('names', () => {
     });
   });
 
-  test('of scopes: the one that leaves it to IAM, everywhere', () => {
+  test('of scopes: the one that leaves it to IAM, everywhere, and the one that says who asks', () => {
     const terraform = readdirSync(TERRAFORM, { recursive: true, encoding: 'utf8' })
       .filter(file => file.endsWith('.tf'))
       .map(file => read(`terraform/${file}`));
     const scopes = [...`${code}\n${terraform.join('\n')}`.matchAll(/googleapis\.com\/auth\/([\w.-]+)/g)];
-    expect(new Set(scopes.map(([, scope]) => scope))).toEqual(new Set(['cloud-platform']));
+    expect(new Set(scopes.map(([, scope]) => scope))).toEqual(new Set(['cloud-platform', 'userinfo.email']));
   });
 
   test.each(['rollout', 'rollback'])(

@@ -140,9 +140,9 @@ function sentenceFor(status, body) {
 }
 
 /**
- * How the line to the console is: `sleeping` while nobody looks at the tab.
+ * How the line to the console is: `sleeping` while nobody looks at the tab, `off` where there is nothing to hear.
  *
- * @typedef {'connecting' | 'live' | 'down' | 'sleeping'} Line
+ * @typedef {'connecting' | 'live' | 'down' | 'sleeping' | 'off'} Line
  *
  * @typedef {object} Listener
  * @property {(view: RolloutView) => void} [rollout]

@@ -40,6 +40,8 @@ let heardMs = Date.now();
 /** What keeps the console from telling more; empty when nothing does. */
 let trouble = '';
 let isDrawing = false;
+/** Path and query of the page. */
+let shown = '';
 /** @type {Page | undefined} */
 let page;
 
@@ -119,6 +121,8 @@ function showLine() {
       badge('bad', '⚠', 'Not live'),
       ` what you see is ${age(Date.now() - heardMs)} old; trying again`,
     );
+  } else if (line === 'off') {
+    draw(status);
   } else if (line === 'sleeping') {
     draw(status, h('span', { class: 'badge gone' }, 'Asleep'), ' while nobody looks');
   } else {
@@ -135,6 +139,7 @@ function showLine() {
 function open(keepFocus) {
   page?.close();
   shell.line('connecting');
+  shown = location.pathname + location.search;
   const isSame = keepFocus && page !== undefined;
   page = pageAt(location.pathname.slice(ROOT.pathname.length));
   page.show();
@@ -167,6 +172,7 @@ function decoded(text) {
 /** @returns {Page} */
 function openNothing() {
   shell.title('Not found');
+  shell.line('off');
   return {
     show: () =>
       draw(
@@ -200,7 +206,10 @@ document.addEventListener('click', event => {
   event.preventDefault();
   shell.go(link.href);
 });
-window.addEventListener('popstate', () => open(false));
+window.addEventListener('popstate', () => {
+  // A link to a place on the page is not a new page.
+  if (location.pathname + location.search !== shown) open(false);
+});
 // A page that the browser keeps for going back would keep its line as well.
 window.addEventListener('pagehide', () => page?.close());
 window.addEventListener('pageshow', event => event.persisted && open(false));

@@ -29,10 +29,12 @@ import { h } from './vdom.js';
 
 const TOP = 8;
 const BOTTOM = 22;
-const LEFT = 52;
+const LEFT = 58;
 /** Names at the lines' ends need that much; where there is less the legend has to do. */
 const RIGHT = 58;
 const NARROW = 340;
+/** Below that there is room for few lines. */
+const LOW = 150;
 
 /** Rows of a table that a person can still read. */
 const MOST_ROWS = 60;
@@ -100,7 +102,7 @@ function plot(chart, plots, times) {
   const values = lines.flatMap(({ segments }) =>
     segments.flatMap(points => points.map(({ value }) => value)),
   );
-  const marks = ticks(Math.max(chart.atLeast ?? 0, ...values), height < 120 ? 2 : 4);
+  const marks = ticks(Math.max(chart.atLeast ?? 0, ...values), height < LOW ? 2 : 4);
   const x = scale([fromMs, toMs], [LEFT, width - right]);
   const y = scale([0, marks.at(-1) ?? 1], [height - BOTTOM, TOP]);
   const cross = crosshair({

@@ -73,7 +73,9 @@ export class RolloutPage {
       this.#take(await getRollout(this.#id));
     } catch (error) {
       this.#problem = messageOf(error);
-      if (isPassing(error) && !this.#isOver) this.#timer = window.setTimeout(() => this.#begin(), RETRY_MS);
+      if (this.#isOver) return;
+      if (isPassing(error)) this.#timer = window.setTimeout(() => this.#begin(), RETRY_MS);
+      else this.#shell.line('off');
       this.#shell.redraw();
       return;
     }

@@ -91,7 +91,7 @@ export class ServicesPage {
   /** @param {readonly ServiceRow[]} rows */
   #listen(rows) {
     if (rows.length === 0) {
-      this.#shell.line('live');
+      this.#shell.line('off');
       if (this.#search === '') this.#readAgain(FIRST_EVERY_MS);
       return;
     }

@@ -26,6 +26,13 @@ variable "console" {
   default     = null
 }
 
+# With an account of yours, not a service account, Google wants to know which project the requests are counted for.
+provider "google" {
+  project               = var.project
+  billing_project       = var.project
+  user_project_override = true
+}
+
 module "slipway" {
   source               = "../.."
   project              = var.project

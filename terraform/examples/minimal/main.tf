@@ -5,6 +5,13 @@ variable "project" {
   description = "Project to make everything in."
 }
 
+# With an account of yours, not a service account, Google wants to know which project the requests are counted for.
+provider "google" {
+  project               = var.project
+  billing_project       = var.project
+  user_project_override = true
+}
+
 module "slipway" {
   source      = "../.."
   project     = var.project

@@ -24,6 +24,8 @@ data "archive_file" "bundle" {
   type        = "zip"
   source_dir  = var.bundle
   output_path = "${path.root}/.terraform/${var.name}-functions.zip"
+  # Otherwise another umask makes another archive of the same bundle, and every function is deployed anew.
+  output_file_mode = "0644"
 }
 
 resource "google_storage_bucket" "source" {
@@ -143,6 +145,8 @@ resource "google_cloudfunctions2_function" "this" {
     # The identity is not known before the load balancer is there, and concerns the console alone.
     environment_variables = merge(
       { for name, value in local.environment : name => value if name == "SLIPWAY_CONSOLE_IDENTITY" ? each.key == "console" : value != "" },
+      # Stack traces name the lines of the sources; the bundle has maps of Slipway's own.
+      { NODE_OPTIONS = "--enable-source-maps" },
       var.traces ? { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT = "https://telemetry.googleapis.com/v1/traces" } : {},
     )
 

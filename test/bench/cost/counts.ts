@@ -4,6 +4,7 @@ import { z } from 'zod';
 const part = z.record(z.string(), z.number());
 
 const PART_NAMES = [
+  'push',
   'first.fixed',
   'first.wave',
   'first.cloudRun',
@@ -15,7 +16,6 @@ const PART_NAMES = [
   'look',
   'poll.cloudRun',
   'poll.gke',
-  'settle',
   'rollback.fixed',
   'rollback.target',
   'sweep.fixed',
@@ -44,7 +44,7 @@ const countsSchema = z.strictObject({
   parts: z.record(z.enum(PART_NAMES), part),
   /** What whole ones used, with the waits as short as they were. */
   totals: z.strictObject({ first: part, canary: part, rollback: part }),
-  seen: z.strictObject({ looks: z.number(), polls: z.number(), gates: z.number() }),
+  seen: z.strictObject({ looks: z.number(), polls: z.number(), pollsOfGke: z.number() }),
 });
 
 export type Part = z.output<typeof part>;

@@ -1,55 +1,58 @@
 import { readFile, stat } from 'node:fs/promises';
-import { z } from 'zod';
-import type { OutgoingHttp, Send } from '../../../local/workflows/host.ts';
 import type { StackEntry } from '../../../local/workflows/machine.ts';
-import { sendByFetch } from '../../../local/workflows/send.ts';
 import type { ApiProxy } from './proxy.ts';
 import type { Tapped } from './tapped.ts';
 import type { Use } from './use.ts';
 
-const asked = z.object({ activity: z.string(), target: z.string().nullish() });
-const replied = z.looseObject({ status: z.string().default('') });
-
-export interface Call {
-  readonly by: string;
+/** One request to a function. */
+export interface Served {
+  readonly name: string;
+  /** Of an activity. */
+  readonly activity: string;
+  readonly target: string;
+  /** The activity answered that it is not yet so. */
   readonly isAgain: boolean;
+  /** All that it used, itself included. */
+  readonly use: Use;
 }
 
 /** What happened between two marks. */
 export interface Recorded {
-  /** By in whose name: `activity deploy us`, `imagePush`. */
-  readonly uses: ReadonlyMap<string, Use>;
-  /** By function. */
-  readonly served: ReadonlyMap<string, number>;
-  readonly calls: readonly Call[];
-  /** Each step with those that called it, outermost first: `main.deploy until_done.ask activity.call_function`. */
+  readonly served: readonly Served[];
+  /** Each step behind those that called it: `main.deploy until_done.ask activity.call_function`. */
   readonly steps: ReadonlyMap<string, number>;
   readonly cpuSeconds: number;
-  readonly proxies: Readonly<Record<'bytes' | 'messages' | 'series' | 'lists', number>>;
+  readonly carried: Carried;
 }
+
+/** What the proxies counted. */
+type Carried = Readonly<Record<'bytes' | 'messages' | 'series' | 'lists', number>>;
 
 interface Mark {
   readonly size: number;
-  readonly calls: number;
   readonly steps: ReadonlyMap<string, number>;
-  readonly proxies: Recorded['proxies'];
+  readonly carried: Carried;
+}
+
+interface Proxies {
+  readonly monitoring: ApiProxy;
+  readonly pubsub: ApiProxy;
 }
 
 /** Collects what the tap, the workflows and the proxies tell. */
 export class Recorder {
   readonly #file: string;
-  readonly #proxies: { readonly monitoring: ApiProxy; readonly pubsub: ApiProxy };
-  readonly #calls: Call[] = [];
+  readonly #proxies: Proxies;
   readonly #steps = new Map<string, number>();
   readonly #apis = new Map<string, string>();
   readonly #functions = new Map<number, string>();
 
-  constructor(file: string, proxies: { readonly monitoring: ApiProxy; readonly pubsub: ApiProxy }) {
+  constructor(file: string, proxies: Proxies) {
     this.#file = file;
     this.#proxies = proxies;
   }
 
-  name(urls: Readonly<Record<string, string>>): void {
+  nameApis(urls: Readonly<Record<string, string>>): void {
     for (const [name, url] of Object.entries(urls)) this.#apis.set(new URL(url).port, name);
   }
 
@@ -57,80 +60,77 @@ export class Recorder {
     for (const [name, url] of Object.entries(urls)) this.#functions.set(Number(new URL(url).port), name);
   }
 
-  readonly send: Send = async (request: OutgoingHttp) => {
-    const reply = await sendByFetch(request);
-    const { activity, target } = asked.parse(JSON.parse(String(request.body)));
-    const isAgain = reply.status === 200 && replied.parse(JSON.parse(String(reply.body))).status === 'again';
-    this.#calls.push({ by: ['activity', activity, ...(target ? [target] : [])].join(' '), isAgain });
-    return reply;
-  };
-
   readonly onStep = (_execution: string, stack: readonly StackEntry[]): void => {
     const name = stack.map(({ routine, step }) => `${routine}.${step}`).join(' ');
     this.#steps.set(name, 1 + (this.#steps.get(name) ?? 0));
   };
 
-  /** Of what the tap has written. */
+  /** Of what the tap has written, in bytes. */
   async size(): Promise<number> {
     return (await stat(this.#file)).size;
   }
 
   async mark(): Promise<Mark> {
-    return {
-      size: await this.size(),
-      calls: this.#calls.length,
-      steps: new Map(this.#steps),
-      proxies: this.#proxied(),
-    };
+    return { size: await this.size(), steps: new Map(this.#steps), carried: this.#carried() };
   }
 
   async since(mark: Mark): Promise<Recorded> {
     const text = (await readFile(this.#file)).subarray(mark.size).toString();
-    const lines = text.split('\n').filter(line => line !== '').map(line => JSON.parse(line) as Tapped);
-    const uses = new Map<string, Record<string, number>>();
-    const served = new Map<string, number>();
-    for (const line of lines) {
-      if (line.what === 'served') {
-        const name = this.#functions.get(line.port ?? 0) ?? 'unknown';
-        served.set(name, 1 + (served.get(name) ?? 0));
-        continue;
-      }
-      const use = uses.get(line.by) ?? {};
-      uses.set(line.by, use);
-      const name = this.#nameOf(line);
-      use[name] = (use[name] ?? 0) + line.count;
-    }
-    const cpu = lines.flatMap(({ cpuMs }) => cpuMs ?? []);
-    const proxies = this.#proxied();
+    const lines = text.split('\n').flatMap(line => (line === '' ? [] : [JSON.parse(line) as Tapped]));
+    const cpuMs = lines.flatMap(line => line.cpuMs ?? []);
+    const now = this.#carried();
+    const { bytes, messages, series, lists } = mark.carried;
     return {
-      uses,
-      served,
-      calls: this.#calls.slice(mark.calls),
-      steps: new Map([...this.#steps].map(([name, count]) => [name, count - (mark.steps.get(name) ?? 0)])),
-      cpuSeconds: ((cpu.at(-1) ?? 0) - (cpu[0] ?? 0)) / 1000,
-      proxies: {
-        bytes: proxies.bytes - mark.proxies.bytes,
-        messages: proxies.messages - mark.proxies.messages,
-        series: proxies.series - mark.proxies.series,
-        lists: proxies.lists - mark.proxies.lists,
+      served: [...Map.groupBy(lines, ({ request }) => request).values()].map(own => this.#served(own)),
+      steps: new Map(
+        [...this.#steps].map(([name, count]) => [name, count - (mark.steps.get(name) ?? 0)] as const),
+      ),
+      cpuSeconds: ((cpuMs.at(-1) ?? 0) - (cpuMs[0] ?? 0)) / 1000,
+      carried: {
+        bytes: now.bytes - bytes,
+        messages: now.messages - messages,
+        series: now.series - series,
+        lists: now.lists - lists,
       },
     };
   }
 
-  #proxied(): Recorded['proxies'] {
-    const { monitoring, pubsub } = this.#proxies;
-    return { bytes: pubsub.bytes, messages: pubsub.messages, series: monitoring.series, lists: monitoring.lists };
+  #served(lines: readonly Tapped[]): Served {
+    const port = lines.find(line => line.what === 'served')?.port ?? 0;
+    const by = lines.find(line => line.by !== '')?.by ?? '';
+    const [, activity = '', target = ''] = by.split(' ');
+    const name = this.#functions.get(port) ?? by.split(' ')[0] ?? '';
+    const use: Record<string, number> = {};
+    for (const line of lines) {
+      const what = this.#nameOf(line, name);
+      if (what !== undefined) use[what] = (use[what] ?? 0) + line.count;
+    }
+    const isAgain = lines.some(({ status }) => status === 'again');
+    return { name, activity, target, isAgain, use };
   }
 
-  #nameOf({ what, to = '', method = 'GET' }: Tapped): string {
+  #carried(): Carried {
+    const { monitoring, pubsub } = this.#proxies;
+    return {
+      bytes: pubsub.bytes,
+      messages: pubsub.messages,
+      series: monitoring.series,
+      lists: monitoring.lists,
+    };
+  }
+
+  #nameOf({ what, to = '', method = 'GET' }: Tapped, name: string): string | undefined {
     switch (what) {
       case 'read':
-        return 'store.read';
       case 'write':
-        return 'store.write';
+        return `store.${what}`;
       case 'log':
         return 'log.bytes';
-      default: {
+      case 'served':
+        return `calls.${name}`;
+      case 'answered':
+        return undefined;
+      case 'call': {
         const api = this.#apis.get(to.split(':')[1] ?? '') ?? 'probe';
         return `${api}.${method === 'GET' || method === 'HEAD' ? 'read' : 'write'}`;
       }

@@ -16,13 +16,15 @@ import { buildImage } from '../../../local/images/build.ts';
 import { pushImage } from '../../../local/images/push.ts';
 import { EXAMPLE_SERVICE, PROJECT } from '../../../local/names.ts';
 import { topicName } from '../../../local/wiring.ts';
-import { QuickDataPlane } from '../../e2e/quick-data-plane.ts';
+import { LateDataPlane } from './data-plane.ts';
 import { ApiProxy } from './proxy.ts';
 import { Recorder } from './recorder.ts';
 
 const PATIENCE_MS = 180_000;
 /** So long nothing must happen until what was begun counts as done. */
 const QUIET_MS = 1500;
+/** Long enough for the workflow to ask several times. */
+const READY_MS = 2500;
 const TAP = new URL('tap.ts', import.meta.url).href;
 const REGIONS = ['us-east4', 'europe-west1', 'asia-northeast1'];
 const TRAFFIC_EVERY_MS = 50;
@@ -64,7 +66,7 @@ export class CostWorld {
     const source = await readFile(join(PROJECT_FOLDER, 'rollouts.yaml'), 'utf8');
     const policyFile = join(directory, 'rollouts.yaml');
     await writeFile(policyFile, demoPolicy(source, { judge: true }));
-    const dataPlane = await QuickDataPlane.open();
+    const dataPlane = await LateDataPlane.open(READY_MS);
     stack.defer(() => dataPlane.close());
     const proxies = { monitoring: await ApiProxy.open(), pubsub: await ApiProxy.open() };
     for (const proxy of Object.values(proxies)) stack.defer(() => proxy.close());
@@ -77,7 +79,6 @@ export class CostWorld {
       dataPlane,
       metrics: { sampleSeconds: 1, lagSeconds: 0.5, evaluateSeconds: 0.5 },
       sweepEverySeconds: 0,
-      send: recorder.send,
       onStep: recorder.onStep,
       env: {
         NODE_OPTIONS: `--import ${TAP}`,
@@ -89,7 +90,7 @@ export class CostWorld {
     stack.defer(() => cloud.close());
     proxies.monitoring.leadTo(cloud.urls.monitoring);
     proxies.pubsub.leadTo(cloud.urls.pubsub);
-    recorder.name({ ...cloud.urls, monitoring: proxies.monitoring.url, pubsub: proxies.pubsub.url });
+    recorder.nameApis({ ...cloud.urls, monitoring: proxies.monitoring.url, pubsub: proxies.pubsub.url });
     recorder.nameFunctions(cloud.functions.urls);
     await setUpExample(cloud, SLO);
     return new CostWorld(cloud, recorder, stack);

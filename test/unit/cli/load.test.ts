@@ -117,7 +117,8 @@ describe('slipway load', () => {
     servers.push(server);
     const paper = new Paper({}, true);
     await load(new URL(server.url), { ...OPTIONS, durationSeconds: 0.5 }, paper);
-    expect(paper.errors).toMatch(/\r\u001b\[K0 of 0\.5 s, \d+ sent, 0 bad.*v1 100 %/);
+    expect(paper.errors).toContain('\r\u001b[K0 of 0.5 s, ');
+    expect(paper.errors).toMatch(/ \d+ sent, 0 bad.*, v1 100 %/);
     expect(paper.errors.endsWith('\r\u001b[K')).toBe(true);
   });
 

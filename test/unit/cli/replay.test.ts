@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -335,5 +336,35 @@ describe('the picture', () => {
     expect(drawn[0]).toMatch(/^ *110 % ┤ {2}▅$/);
     expect(drawn.at(-1)).toMatch(/0m to 2m$/);
     expect(chart([], { columns: 10, rows: 4 }, String)).toEqual([]);
+  });
+});
+
+describe('the documentation', () => {
+  const page = readFileSync(new URL('../../../docs/tools.md', import.meta.url), 'utf8');
+  const policy = readFileSync(new URL('../../../rollouts.yaml', import.meta.url), 'utf8');
+  const result = parsePolicy(policy, 'rollouts.yaml');
+  const [service] = result.ok ? result.policy.services : [];
+  const blocks = [...page.matchAll(/^```(yaml|csv)\n([\s\S]*?)^```/gm)].map(([, kind = '', text = '']) => ({
+    kind,
+    text,
+  }));
+
+  test('shows files that can be read', () => {
+    if (!service) throw new Error('rollouts.yaml has no service');
+    expect(blocks).toHaveLength(4);
+    for (const { kind, text } of blocks) readTraffic(text, `example.${kind}`, service);
+  });
+
+  test('shows what comes of the first one', async () => {
+    const paper = new Paper();
+    const requests = await file('incident.yaml', blocks[0]?.text ?? '');
+    const answer = await replay(
+      requests,
+      { policy: await file('rollouts.yaml', policy), gate: 600, output: 'text' },
+      paper,
+    );
+    const [, ...lines] = paper.output.split('\n');
+    expect(answer).toBe('no');
+    expect(page).toContain(lines.join('\n').trimEnd());
   });
 });

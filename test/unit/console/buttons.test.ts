@@ -15,7 +15,7 @@ import {
 } from '../../worlds.ts';
 
 const SOON_MS = START_MS + 120_000;
-const AROUND = { spec: aService(), before: undefined };
+const AROUND = { spec: aService(), inFlight: undefined, before: undefined };
 
 const pending = aWorld();
 const pausing = play(aWorld(), UNTIL_FIRST_PAUSE).world;

@@ -14,7 +14,7 @@ let feeds: Feeds;
 
 const counter: Subject<number> = {
   key: 'counter',
-  everyMs: 1000,
+  everyMs: () => 1000,
   async read() {
     reads++;
     if (failure) throw failure;
