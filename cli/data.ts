@@ -1,5 +1,4 @@
-import type { Scalar } from 'yaml';
-import { escaped, json } from './output.ts';
+import { json } from './output.ts';
 
 export type Format = 'text' | 'json' | 'yaml';
 
@@ -8,17 +7,7 @@ export async function data(value: unknown, format: Exclude<Format, 'text'>): Pro
   return format === 'json' ? json(value) : (await yamlWriter())(value);
 }
 
-/** Loaded when somebody wants it. */
+/** Loaded when somebody wants it; by way of a module of our own, for a bundled CommonJS package has no names to `import()`. */
 export async function yamlWriter(): Promise<(value: unknown) => string> {
-  const { Document, visit } = await import('yaml');
-  return value => {
-    const document = new Document(value ?? null, { aliasDuplicateObjects: false });
-    visit(document, {
-      Scalar(_key, node: Scalar) {
-        // Only what is quoted can be escaped.
-        if (typeof node.value === 'string' && escaped(node.value) !== node.value) node.type = 'QUOTE_DOUBLE';
-      },
-    });
-    return escaped(document.toString({ lineWidth: 0 }));
-  };
+  return (await import('./yaml.ts')).yaml;
 }

@@ -1,16 +1,16 @@
 import { GoogleAuth } from 'google-auth-library';
 import { SlipwayError } from '../functions/errors.ts';
-import { readEndpoints } from '../functions/google/clients.ts';
+import { type Endpoints, readEndpoints } from '../functions/google/clients.ts';
 import { calling } from '../functions/google/errors.ts';
 
 const CLOUD_PLATFORM = 'https://www.googleapis.com/auth/cloud-platform';
 
 /**
- * Gets a token first: the client of Firestore ends the process where there are no credentials, and tries for a long time
- * where they have run out.
+ * Gets a token first: Google's clients end the process where there are no credentials, and try for a long time where they
+ * have run out.
  */
-export async function checkCredentials(env: NodeJS.ProcessEnv): Promise<void> {
-  if (readEndpoints(env).firestore) return;
+export async function checkCredentials(env: NodeJS.ProcessEnv, api: keyof Endpoints): Promise<void> {
+  if (readEndpoints(env)[api]) return;
   await calling('log in to Google Cloud', () =>
     new GoogleAuth({ scopes: [CLOUD_PLATFORM] }).getAccessToken(),
   );
@@ -20,7 +20,7 @@ export interface Asked {
   readonly project: string;
   /** The smallest predefined role that allows it. */
   readonly role: string;
-  /** `firestore:DATABASE`, or the topic. */
+  /** `firestore:DATABASE`, `workflows`, or the topic. */
   readonly what: string;
 }
 
@@ -46,6 +46,9 @@ function adviceFor({ code, message }: SlipwayError, { project, role, what }: Ask
   }
   if (code === 'NotFound' && what.startsWith('firestore')) {
     return `Project ${project} has no such Firestore database. Is it the project that Slipway runs in? SLIPWAY_STORE=firestore:DATABASE names another database than (default); terraform apply makes it.`;
+  }
+  if (code === 'NotFound' && what === 'workflows') {
+    return `Is ${project} the project that Slipway runs in, and is this its region? SLIPWAY_LOCATION names another one.`;
   }
   if (code === 'NotFound') {
     return `Project ${project} has no topic ${what}. Is it the project that Slipway runs in? --topic names another; terraform apply makes it.`;

@@ -21,9 +21,11 @@ export async function environmentFor(
   { project, local }: GlobalOptions,
   folder: string,
 ): Promise<NodeJS.ProcessEnv> {
-  const wanted = local ?? env['SLIPWAY_LOCAL'];
+  // Whoever names a project on the command line means that one, whatever the shell was set to.
+  const wanted = local ?? (project === undefined ? env['SLIPWAY_LOCAL'] : undefined);
+  const { SLIPWAY_LOCAL: _, ...others } = env;
   const session = wanted && wanted !== '0' ? await sessionEnv(wanted, folder) : {};
-  return { ...env, ...session, ...(project === undefined ? {} : { GOOGLE_CLOUD_PROJECT: project }) };
+  return { ...others, ...session, ...(project === undefined ? {} : { GOOGLE_CLOUD_PROJECT: project }) };
 }
 
 async function sessionEnv(wanted: string, folder: string): Promise<Readonly<Record<string, string>>> {

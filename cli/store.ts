@@ -71,12 +71,13 @@ async function openSqlite(setting: string): Promise<Store> {
   const file = setting.slice('sqlite:'.length);
   await checkFile(file);
   checkNode();
-  return (await import('../functions/store/sqlite.ts')).sqliteStore(file);
+  const { sqliteStore } = await import('../functions/store/sqlite.ts');
+  return calling(`open ${file}`, async () => sqliteStore(file));
 }
 
 async function openGoogle(env: NodeJS.ProcessEnv): Promise<Store> {
   const { checkCredentials } = await import('./google-access.ts');
-  await checkCredentials(env);
+  await checkCredentials(env, 'firestore');
   const { dependenciesFrom } = await import('../functions/dependencies.ts');
   return dependenciesFrom(env).store();
 }

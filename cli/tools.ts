@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { EXECUTION_STATES } from './execution-states.ts';
 import type { Terminal } from './output.ts';
 import {
   durationSeconds,
@@ -121,7 +122,7 @@ function addWorkflows(program: Command, terminal: Terminal, finish: Finish): voi
     .summary('the newest executions')
     .description('Lists the newest executions of both workflows, with their rollout, step and error.')
     .option('--workflow <name>', 'of this workflow alone')
-    .option('--state <state>', 'in this state alone: ACTIVE, FAILED, …', upper)
+    .option('--state <state>', 'in this state alone: ACTIVE, FAILED, …', executionState)
     .option('--limit <number>', 'of each workflow at most, up to 100', wholeNumber, 20)
     .addOption(outputOption())
     .addHelpText('after', example('slipway workflows executions --state FAILED'))
@@ -172,6 +173,9 @@ function addWorkflows(program: Command, terminal: Terminal, finish: Finish): voi
 
 function httpUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.username || url?.password) {
+    throw new InvalidArgumentError('Expected a URL without a password; --header sends one.');
+  }
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
   throw new InvalidArgumentError(
     'Expected a URL such as http://127.0.0.1:8080/ or https://hello.acme.example/.',
@@ -196,6 +200,8 @@ function delaySeconds(text: string): number {
   return /^0(?:ms|s|m|h)?$/.test(text) ? 0 : durationSeconds(text);
 }
 
-function upper(text: string): string {
-  return text.toUpperCase();
+function executionState(text: string): string {
+  const state = text.toUpperCase();
+  if (EXECUTION_STATES.includes(state)) return state;
+  throw new InvalidArgumentError(`Expected one of ${EXECUTION_STATES.join(', ')}.`);
 }

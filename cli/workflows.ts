@@ -1,4 +1,5 @@
 import type { protos } from '@google-cloud/workflows';
+import { EXECUTION_STATES } from './execution-states.ts';
 
 /** An execution as it is shown; times in RFC 3339, argument and result as JSON text. */
 export interface ShownExecution {
@@ -35,7 +36,8 @@ interface Frame {
   readonly position?: { readonly line?: unknown; readonly column?: unknown } | null;
 }
 
-const STATES = ['STATE_UNSPECIFIED', 'ACTIVE', 'SUCCEEDED', 'FAILED', 'CANCELLED', 'UNAVAILABLE', 'QUEUED'];
+/** By the numbers that the API gives them. */
+const STATES = ['STATE_UNSPECIFIED', ...EXECUTION_STATES];
 
 export function shownExecution(execution: Execution): ShownExecution {
   const { name, state, argument, result, error, status, startTime, endTime, duration } = execution;

@@ -4,7 +4,7 @@ import { googleClients, readEndpoints } from '../../functions/google/clients.ts'
 import { calling } from '../../functions/google/errors.ts';
 import { readSettings, type Settings } from '../../functions/settings.ts';
 import { data, type Format } from '../data.ts';
-import { type Answer, lines, safeTable, type Terminal } from '../output.ts';
+import { type Answer, lines, printable, safeTable, type Terminal } from '../output.ts';
 import { withProgress } from '../progress.ts';
 import { age } from '../tree.ts';
 import { type ShownExecution, shownExecution, stepsOf } from '../workflows.ts';
@@ -30,17 +30,13 @@ export async function listWorkflows(
   terminal: Terminal,
 ): Promise<Answer> {
   const settings = readSettings(terminal.env);
-  const workflows = await withProgress(
-    terminal,
-    () => 'reading the executions',
-    async () => {
-      const found = [];
-      for (const name of [settings.rolloutWorkflow, settings.rollbackWorkflow]) {
-        found.push({ name, executions: await newest(terminal, settings, name, { pageSize: MOST_AT_ONCE }) });
-      }
-      return found;
-    },
-  );
+  const workflows = await asking(terminal, 'the executions', async () => {
+    const found = [];
+    for (const name of [settings.rolloutWorkflow, settings.rollbackWorkflow]) {
+      found.push({ name, executions: await newest(terminal, settings, name, { pageSize: MOST_AT_ONCE }) });
+    }
+    return found;
+  });
   const rows = workflows.map(({ name, executions }) => {
     const count = (...states: string[]) => executions.filter(({ state }) => states.includes(state)).length;
     return {
@@ -81,15 +77,11 @@ export async function listExecutions(options: ExecutionsOptions, terminal: Termi
     pageSize: Math.min(options.limit, MOST_AT_ONCE),
     ...(options.state === undefined ? {} : { filter: `state="${options.state.replaceAll('"', '')}"` }),
   };
-  const found = await withProgress(
-    terminal,
-    () => 'reading the executions',
-    async () => {
-      const all: ShownExecution[] = [];
-      for (const name of names) all.push(...(await newest(terminal, settings, name, request)));
-      return all;
-    },
-  );
+  const found = await asking(terminal, 'the executions', async () => {
+    const all: ShownExecution[] = [];
+    for (const name of names) all.push(...(await newest(terminal, settings, name, request)));
+    return all;
+  });
   const executions = found.toSorted((a, b) => (b.startTime ?? '').localeCompare(a.startTime ?? ''));
   terminal.out(
     options.output === 'text'
@@ -97,6 +89,25 @@ export async function listExecutions(options: ExecutionsOptions, terminal: Termi
       : await data(executions, options.output),
   );
   return 'yes';
+}
+
+/** Says what it waits for, and what to do about what Google Cloud answers. */
+async function asking<T>(terminal: Terminal, what: string, ask: () => Promise<T>): Promise<T> {
+  const { env } = terminal;
+  const { advised, checkCredentials } = await import('../google-access.ts');
+  try {
+    return await withProgress(
+      terminal,
+      () => printable(`reading ${what}`),
+      async () => {
+        await checkCredentials(env, 'workflowexecutions');
+        return ask();
+      },
+    );
+  } catch (error) {
+    const project = env['GOOGLE_CLOUD_PROJECT'] ?? '';
+    throw advised(error, { project, role: 'roles/workflows.viewer', what: 'workflows' });
+  }
 }
 
 async function newest(
@@ -136,11 +147,7 @@ export async function describeExecution(
   terminal: Terminal,
 ): Promise<Answer> {
   const settings = readSettings(terminal.env);
-  const execution = await withProgress(
-    terminal,
-    () => `reading ${text}`,
-    () => read(text, settings, terminal),
-  );
+  const execution = await asking(terminal, text, () => read(text, settings, terminal));
   terminal.out(
     output === 'text' ? lines(described(execution, settings, terminal)) : await data(execution, output),
   );
@@ -172,7 +179,7 @@ async function read(text: string, settings: Settings, { env }: Terminal): Promis
   );
 }
 
-function described(execution: ShownExecution, { project }: Settings, { columns }: Terminal): string[] {
+function described(execution: ShownExecution, { project }: Settings, { columns, env }: Terminal): string[] {
   const { id, workflow, location, state, startTime, endTime, duration, argument, result, error, steps } =
     execution;
   const place = [location, workflow, 'execution', id].map(encodeURIComponent).join('/');
@@ -186,10 +193,15 @@ function described(execution: ShownExecution, { project }: Settings, { columns }
     ...(steps.length > 0 ? [['steps', stepsOf(execution)]] : []),
     ...(result === undefined ? [] : [['result', result]]),
     ...(error === undefined ? [] : [['error', error.message], ...error.stack.map(place => ['  at', place])]),
-    [
-      'console',
-      `https://console.cloud.google.com/workflows/workflow/${place}?project=${encodeURIComponent(project)}`,
-    ],
+    // What runs on this machine is not in Google's console.
+    ...(env['SLIPWAY_LOCAL']
+      ? []
+      : [
+          [
+            'console',
+            `https://console.cloud.google.com/workflows/workflow/${place}?project=${encodeURIComponent(project)}`,
+          ],
+        ]),
   ];
   return safeTable(rows, columns);
 }

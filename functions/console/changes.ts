@@ -38,8 +38,7 @@ function idOf({ sequence, firstTrendMs, lastTrendMs, fixed }: Known): string {
 }
 
 function parseId(id: string): Known | undefined {
-  const [, sequence, firstTrendMs, lastTrendMs, fixed] =
-    /^(\d+):([\d.]+):([\d.]+):([\w-]+)$/.exec(id) ?? [];
+  const [, sequence, firstTrendMs, lastTrendMs, fixed] = /^(\d+):([\d.]+):([\d.]+):([\w-]+)$/.exec(id) ?? [];
   if (fixed === undefined) return undefined;
   return {
     sequence: Number(sequence),

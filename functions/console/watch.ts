@@ -52,7 +52,14 @@ function joiner(
   const rollout = bounded(query.get('rollout') ?? '');
   const services = query.get('services');
   if (rollout && !services) return lastId => feeds.join(rolloutSubject(deps, rollout), lastId);
-  const names = [...new Set(services?.split(',').filter(name => name !== '').map(bounded))].sort();
+  const names = [
+    ...new Set(
+      services
+        ?.split(',')
+        .filter(name => name !== '')
+        .map(bounded),
+    ),
+  ].sort();
   if (rollout || names.length === 0 || names.length > PAGE_ROWS) {
     throw new Refusal(400, `expected watch?rollout=ID or watch?services=A,B,…, up to ${PAGE_ROWS} of them`);
   }

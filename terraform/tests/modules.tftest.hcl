@@ -108,6 +108,20 @@ run "the_guard_wants_the_burn_and_the_requests" {
   }
 }
 
+run "names_that_metrics_cut_are_refused" {
+  command = plan
+  module {
+    source = "./modules/slo"
+  }
+  variables {
+    topic = "projects/acme-test/topics/slo-alerts"
+    services = {
+      hello = { gateway = { namespace = "recommendations", service = "personalised" } }
+    }
+  }
+  expect_failures = [var.services]
+}
+
 run "a_domain_brings_a_certificate_and_a_redirect" {
   command = apply
   module {

@@ -1,4 +1,5 @@
 import { benchConsole } from './console.ts';
+import { benchCost } from './cost.ts';
 import { benchJudge } from './judge.ts';
 import { benchStartup } from './startup.ts';
 import { benchTargets } from './targets.ts';
@@ -10,6 +11,7 @@ const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<bool
   judge: benchJudge,
   verify: benchVerify,
   console: benchConsole,
+  cost: benchCost,
 };
 
 const [name = '', ...args] = process.argv.slice(2);

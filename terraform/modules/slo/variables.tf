@@ -41,6 +41,14 @@ variable "services" {
   }
 
   validation {
+    condition = alltrue([
+      for service in values(var.services) :
+      service.gateway == null ? true : length(service.gateway.namespace) + length("${service.gateway.service}-canary") <= 31
+    ])
+    error_message = "A Gateway's namespace and the name of its canary Service have 31 characters together at most: longer ones GKE cuts in the load balancer's metrics, and the SLO would count nothing."
+  }
+
+  validation {
     condition     = alltrue([for service in values(var.services) : service.rolling_days >= 1 && service.rolling_days <= 30])
     error_message = "rolling_days is 1 to 30."
   }

@@ -44,6 +44,7 @@ const countsSchema = z.strictObject({
   parts: z.record(z.enum(PART_NAMES), part),
   /** What whole ones used, with the waits as short as they were. */
   totals: z.strictObject({ first: part, canary: part, rollback: part }),
+  /** Looks that ended no pause, and calls that found a target not ready yet. */
   seen: z.strictObject({ looks: z.number(), polls: z.number(), pollsOfGke: z.number() }),
 });
 

@@ -48,7 +48,8 @@ async function play(world: CostWorld, scene: () => Promise<unknown>): Promise<Re
 }
 
 function isHealthy({ phase, message }: Rollout): boolean {
-  if (phase === 'Degraded' || phase === 'Rejected') throw new Error(`it should be Healthy, and is ${phase}: ${message}`);
+  if (phase === 'Degraded' || phase === 'Rejected')
+    throw new Error(`it should be Healthy, and is ${phase}: ${message}`);
   return phase === 'Healthy';
 }
 
@@ -57,7 +58,11 @@ function isAtLastGate({ phase, pause, position, spec }: Rollout): boolean {
 }
 
 /** Opens every gate on the way. */
-async function promoteUntil(world: CostWorld, tag: string, isThere: (rollout: Rollout) => boolean): Promise<void> {
+async function promoteUntil(
+  world: CostWorld,
+  tag: string,
+  isThere: (rollout: Rollout) => boolean,
+): Promise<void> {
   const given = new Set<string>();
   await world.until(tag, rollout => {
     if (isThere(rollout)) return true;
@@ -94,7 +99,11 @@ async function reduce(world: CostWorld, scenes: Scenes): Promise<Counts> {
   if (!perFirst || !perCanary || !perRollback) throw new Error('unreachable');
   const perService = times(sum([useOf(busier), times(useOf(idle), -1)]), 1 / COPIES);
   return {
-    measured: { on: new Date().toISOString().slice(0, 10), node: process.version, cpu: cpus()[0]?.model ?? '' },
+    measured: {
+      on: new Date().toISOString().slice(0, 10),
+      node: process.version,
+      cpu: cpus()[0]?.model ?? '',
+    },
     shape: { waves: shape.waves, targets: shape.targets },
     ...(await averages(world, scenes)),
     writesOf: {
@@ -123,7 +132,7 @@ async function reduce(world: CostWorld, scenes: Scenes): Promise<Counts> {
     },
     totals: { first: totalOf(first), canary: totalOf(canary), rollback: totalOf(rollback) },
     seen: {
-      looks: canary.served.filter(({ activity }) => activity === 'look').length,
+      looks: canary.served.filter(({ activity, isAgain }) => activity === 'look' && isAgain).length,
       polls: canary.served.filter(served => isPoll(served) && served.target !== '').length,
       pollsOfGke: canary.served.filter(served => isPoll(served) && gke.includes(served.target)).length,
     },

@@ -22,7 +22,6 @@ export const ASSUMED = {
   memoryGib: 1,
   /** Cloud Run's own log entry of a request. */
   requestLogBytes: 1000,
-  /** One in 2,592,000 seconds, which is 30 days. */
   secondsBetweenAlertChecks: 30,
   /** The functions' own images and the bundle. */
   functionImageBytes: 2e9,
@@ -51,14 +50,16 @@ export function shapeOf({ targets, strategy }: Service): Shape {
   return { cloudRun: targets.length - gke, gke, waves: strategy.waves.length };
 }
 
-/** Looks of one wave: one when a pause opens, and one per interval. */
+/** Looks of one wave that end no pause. */
 export function looksPerWave(service: Service): number {
   const pauses = service.strategy.steps.flatMap(step => ('pause' in step ? [step.pause] : []));
-  const minutes = pauses.map(({ duration }) => (duration === undefined ? ASSUMED.gateMinutes : duration / 60));
-  return minutes.reduce((total, each) => total + 1 + Math.ceil((each * 60) / lookSeconds(service)), 0);
+  const minutes = pauses.map(({ duration }) =>
+    duration === undefined ? ASSUMED.gateMinutes : duration / 60,
+  );
+  return minutes.reduce((total, each) => total + Math.ceil((each * 60) / lookSeconds(service)), 0);
 }
 
-/** Polls of one target. */
+/** Of one target, between the call that changes it and the one that finds it so. */
 export function pollsPerTarget(service: Service): number {
   const every = pollSeconds(service);
   const changes = service.strategy.steps.filter(step => 'setWeight' in step).length + 1;
@@ -120,7 +121,10 @@ export class Model {
 
   /** Sweeps alone. */
   idleMonth(services: number): Use {
-    return times(sum([this.part('sweep.fixed'), times(this.part('sweep.service'), services)]), SWEEPS_A_MONTH);
+    return times(
+      sum([this.part('sweep.fixed'), times(this.part('sweep.service'), services)]),
+      SWEEPS_A_MONTH,
+    );
   }
 
   /**

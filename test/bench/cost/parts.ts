@@ -28,7 +28,14 @@ type Group = 'fixed' | 'wave' | 'cloudRun' | 'gke' | 'look' | 'restore' | 'notif
 const WAVE_ACTIVITIES: ReadonlySet<string> = new Set(['clearance', 'stepDone', 'waveDone']);
 /** Steps of `main` that are there once per target. */
 const TARGET_STEPS: ReadonlySet<string> = new Set([
-  ...['main.arm', 'main.settle_what_was_before', 'main.deploy', 'main.probe', 'main.set_weight', 'main.promote'],
+  ...[
+    'main.arm',
+    'main.settle_what_was_before',
+    'main.deploy',
+    'main.probe',
+    'main.set_weight',
+    'main.promote',
+  ],
   'main.restore',
 ]);
 /** And those that are there once per wave, or per step of a wave. */
@@ -63,7 +70,11 @@ export function partsOf(recorded: Recorded, { waves, targets, gke }: PlayedShape
   return {
     fixed: part(of('fixed'), 1, steps.fixed),
     // What ends a pause, and opened it, is the wave's.
-    wave: part([...of('wave'), ...of('look', false)], waves, (steps.wave + steps.look - looks * LOOK_STEPS) / waves),
+    wave: part(
+      [...of('wave'), ...of('look', false)],
+      waves,
+      (steps.wave + steps.look - looks * LOOK_STEPS) / waves,
+    ),
     cloudRun: part(of('cloudRun', false), targets - gke.length, own),
     gke: part(of('gke', false), gke.length, own),
     look: average(of('look', true), LOOK_STEPS - 1, 1),

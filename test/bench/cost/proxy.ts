@@ -2,7 +2,9 @@ import { z } from 'zod';
 import { type HttpReply, type HttpRequest, type HttpServer, serve } from '../../../local/http.ts';
 
 const published = z.object({
-  messages: z.array(z.object({ data: z.string().default(''), attributes: z.record(z.string(), z.string()).default({}) })),
+  messages: z.array(
+    z.object({ data: z.string().default(''), attributes: z.record(z.string(), z.string()).default({}) }),
+  ),
 });
 const listed = z.object({ timeSeries: z.array(z.unknown()).default([]) });
 

@@ -20,7 +20,7 @@ export interface Quota {
   readonly bites: string;
   /** How many at once, of what `bites` says; lower bites first. */
   readonly at: number;
-  readonly then: string;
+  readonly remedy: string;
 }
 
 /** What stands in the way of many services at once, what bites first first. */
@@ -43,98 +43,101 @@ function google(model: Model): Quota[] {
       value: '60 (as new projects report)',
       at: Math.floor(60 / inBusiestMinute),
       bites: `services whose canaries are deployed in the same region in the same minute: ${inBusiestMinute} writes each`,
-      then: 'activities are refused, rest and ask again until the progress deadline; ask for more, or spread services over projects',
+      remedy:
+        'activities are refused, rest and ask again until the progress deadline; ask for more, or spread services over projects',
     },
     {
       name: 'Cloud Run Admin API, the same, in a rollback',
       value: '60 (as new projects report)',
       at: Math.floor(60 / writesOf.restore),
       bites: `services that are restored in the same region in the same minute: ${writesOf.restore} write each`,
-      then: 'the rest is restored a minute later: ask for more before there are that many',
+      remedy: 'the rest is restored a minute later: ask for more before there are that many',
     },
     {
       name: 'Firestore, writes per second of one document',
       value: '1, sustained; more for short',
       at: Math.floor(1 / writesASecond),
       bites: `targets in one wave while they are polled: ${round(writesASecond)} writes a second each`,
-      then: 'writes of one function instance queue and do not collide; make waves smaller, or the progress deadline longer',
+      remedy: 'writes of one function instance queue and do not collide; make waves smaller',
     },
     {
       name: 'Workflows, concurrent executions per region',
       value: '10,000',
       at: 10_000,
       bites: 'rollouts in flight, those at a gate too',
-      then: 'further ones wait in the backlog of Workflows, up to 100,000',
+      remedy: 'further ones wait in the backlog of Workflows, up to 100,000',
     },
     {
       name: 'Workflows, executions created per minute and region',
       value: '6,000',
       at: 6000,
       bites: 'rollouts and rollbacks that begin in the same minute',
-      then: 'the message comes again, the sweep starts what is left',
+      remedy: 'the message comes again, the sweep starts what is left',
     },
     {
       name: 'Monitoring, time series queries per minute',
       value: '6,000 a project',
       at: Math.floor(6000 / reads),
       bites: `rollouts that pause at once: ${round(reads)} queries a minute each`,
-      then: 'the judge says Error and looks again; make `judge.interval` longer, or put services in several projects',
+      remedy:
+        'the judge says Error and looks again; make `judge.interval` longer, or put services in several projects',
     },
     {
       name: 'Workflows, steps of one execution',
       value: '100,000',
       at: Number.POSITIVE_INFINITY,
       bites: `never: at a gate an execution takes ${Math.round(stepsADay).toLocaleString('en')} a day, and after a day a fresh one goes on`,
-      then: 'nothing',
+      remedy: 'nothing',
     },
   ];
 }
 
 function ownInstances(model: Model): Quota[] {
   const { functions } = functionsSchema.parse(JSON.parse(readFileSync(FUNCTIONS_FILE, 'utf8'))).locals;
-  const placesOf = (name: string) => {
-    const { concurrency = 0, max_instances: most = 0 } = functions[name] ?? {};
-    return concurrency * most;
+  const of = (name: string) => {
+    const { concurrency = 0, max_instances: instances = 0 } = functions[name] ?? {};
+    const value = `${instances} ${instances === 1 ? 'instance' : 'instances'} of ${concurrency} calls`;
+    return { instances, places: instances * concurrency, value };
   };
-  const said = (name: string) => {
-    const { concurrency = 0, max_instances: most = 0 } = functions[name] ?? {};
-    return `${most} instances of ${concurrency} calls`;
-  };
+  const { cpuSecondsPerCall } = model.counts;
+  const aMinute = (name: string, seconds: number) =>
+    Math.floor(Math.min((of(name).places * 60) / seconds, (of(name).instances * 60) / cpuSecondsPerCall));
   const shape = shapeOf(model.service);
   const inWave = Math.ceil((shape.cloudRun + shape.gke) / shape.waves);
-  const push = model.part('rollout.fixed');
-  const pushSeconds =
-    ((push['registry.read'] ?? 0) + 2) * ASSUMED.apiSeconds + 10 * ASSUMED.documentSeconds + model.counts.cpuSecondsPerCall;
+  const push = model.part('push');
+  const messages = push['calls.imagePush'] ?? 1;
+  const pushSeconds = (model.billed(push)['functions.cpu'] ?? 0) / messages;
   const swept = (model.part('sweep.service')['store.read'] ?? 0) * ASSUMED.documentSeconds;
   const timeoutSeconds = functions['sweep']?.timeout_seconds ?? 0;
   return [
     {
       name: '`activity`',
-      value: said('activity'),
-      at: Math.floor(placesOf('activity') / inWave),
+      value: of('activity').value,
+      at: Math.floor(of('activity').places / inWave),
       bites: `rollouts that change all targets of a wave (${inWave}) in the same second`,
-      then: 'Cloud Run answers 429 and the workflow asks again; raise `max_instances`',
+      remedy: 'Cloud Run answers 429 and the workflow asks again; raise `max_instances`',
     },
     {
       name: '`imagePush`',
-      value: said('imagePush'),
-      at: Math.floor((placesOf('imagePush') * 60) / pushSeconds),
-      bites: `pushes per minute, at ${round(pushSeconds)} s each`,
-      then: 'Pub/Sub delivers again, a little later; raise `max_instances`',
+      value: of('imagePush').value,
+      at: Math.floor(aMinute('imagePush', pushSeconds) / messages),
+      bites: `pushed images per minute: ${messages} messages each, of ${round(pushSeconds)} s`,
+      remedy: 'Pub/Sub delivers again, a little later; raise `max_instances`',
     },
     {
       name: '`sweep`',
       value: `1 instance, ${timeoutSeconds} s`,
       at: Math.floor((timeoutSeconds * 10) / swept),
       bites: `services, at ${round(swept)} s each and ten at a time`,
-      then: 'the next sweep goes on from the start: raise the timeout, or run one Slipway per group of services',
+      remedy:
+        'the next sweep goes on from the start: raise the timeout, or run one Slipway per group of services',
     },
     {
       name: '`notify`',
-      value: said('notify'),
-      at: Math.floor((placesOf('notify') * 60) / ASSUMED.apiSeconds),
-      bites: 'events per minute that are sent to somebody',
-      then: 'they come later',
+      value: of('notify').value,
+      at: aMinute('notify', ASSUMED.apiSeconds),
+      bites: 'events per minute, by CPU',
+      remedy: 'they come later',
     },
   ];
 }

@@ -1,5 +1,14 @@
 import { markdown } from '../judge/markdown.ts';
-import { ASSUMED, DAYS_A_MONTH, looksPerWave, type Model, pollsPerTarget, type Shape, shapeOf, usd } from './model.ts';
+import {
+  ASSUMED,
+  DAYS_A_MONTH,
+  looksPerWave,
+  type Model,
+  pollsPerTarget,
+  type Shape,
+  shapeOf,
+  usd,
+} from './model.ts';
 import { BESIDE, HOURS_A_MONTH, MACHINES, POOL_NODES, PRICES, type Price, type Priced } from './prices.ts';
 import { quotas } from './quotas.ts';
 import { countOf, sum, times, type Use } from './use.ts';
@@ -11,7 +20,15 @@ const TEN_REGIONS: Shape = { cloudRun: 10, gke: 0, waves: 3 };
 /** Of an image with two platforms, each of which is scanned. */
 const PLATFORMS = 2;
 
-export type TableName = 'rollouts' | 'parts' | 'months' | 'nodes' | 'instead' | 'quotas' | 'prices' | 'assumed';
+export type TableName =
+  | 'rollouts'
+  | 'parts'
+  | 'months'
+  | 'nodes'
+  | 'instead'
+  | 'quotas'
+  | 'prices'
+  | 'assumed';
 
 /** All of docs/cost.md that is calculated, in Markdown. */
 export function costTables(model: Model): Readonly<Record<TableName, string>> {
@@ -36,10 +53,23 @@ function rolloutsTable(model: Model): string {
     ['canary, 10 regions, 3 waves', model.rollout(TEN_REGIONS)],
     ['rollback of the example', model.rollback(example)],
     ['one minute more of a pause or at a gate', model.part('look')],
-    ['one region more', sum([model.rollout({ ...ONE_REGION, cloudRun: 2 }), times(model.rollout(ONE_REGION), -1)])],
+    [
+      'one region more',
+      sum([model.rollout({ ...ONE_REGION, cloudRun: 2 }), times(model.rollout(ONE_REGION), -1)]),
+    ],
   ];
   return markdown([
-    ['', 'calls of functions', 'steps', 'waits', 'reads', 'writes', 'calls of APIs', 'vCPU-seconds', 'dollars'],
+    [
+      '',
+      'calls of functions',
+      'steps',
+      'waits',
+      'reads',
+      'writes',
+      'calls of APIs',
+      'vCPU-seconds',
+      'dollars',
+    ],
     ...rows.map(([name, use]) => [name, ...amounts(model, use)]),
   ]);
 }
@@ -88,16 +118,16 @@ function partsTable(model: Model): string {
   ] as const;
   return markdown([
     ['', ...columns.map(([name]) => name)],
-    ...parts.map(([name, part]) => [name, ...columns.map(([, prefix]) => short(countOf(model.part(part), prefix)))]),
+    ...parts.map(([name, part]) => [
+      name,
+      ...columns.map(([, prefix]) => short(countOf(model.part(part), prefix))),
+    ]),
   ]);
 }
 
 function monthsTable(model: Model): string {
   const rollouts = MANY_SERVICES * ROLLOUTS_A_DAY * DAYS_A_MONTH;
-  const busy = sum([
-    model.idleMonth(MANY_SERVICES),
-    times(model.rollout(shapeOf(model.service)), rollouts),
-  ]);
+  const busy = sum([model.idleMonth(MANY_SERVICES), times(model.rollout(shapeOf(model.service)), rollouts)]);
   const months: readonly Use[] = [
     sum([model.billed(model.idleMonth(1)), model.standing(1, 100)]),
     sum([model.billed(model.idleMonth(MANY_SERVICES)), model.standing(MANY_SERVICES, MANY_SERVICES * 100)]),
@@ -110,10 +140,16 @@ function monthsTable(model: Model): string {
     ['Pub/Sub', name => name.startsWith('pubsub.')],
     ['Logging', name => name.startsWith('log.')],
     ['Monitoring, reading metrics', name => name.startsWith('series.')],
-    ['Cloud Scheduler, Secret Manager, the functions’ images', name => /^(scheduler|secret|registry)\./.test(name)],
+    [
+      'Cloud Scheduler, Secret Manager, the functions’ images',
+      name => /^(scheduler|secret|registry)\./.test(name),
+    ],
   ];
   const alerts = (name: Priced) => name.startsWith('alert.');
-  const row = (name: string, value: (month: Use) => number) => [name, ...months.map(month => dollars(value(month)))];
+  const row = (name: string, value: (month: Use) => number) => [
+    name,
+    ...months.map(month => dollars(value(month))),
+  ];
   return markdown([
     [
       'dollars a month',
@@ -139,7 +175,14 @@ function nodesTable(): string {
     percent(usdPerHour / reference - 1),
     `${as}: ${source}`,
   ]);
-  const head = ['2 vCPUs', '', 'memory', 'dollars an hour', `${POOL_NODES} nodes, a month`, 'against `n4-standard-2`'];
+  const head = [
+    '2 vCPUs',
+    '',
+    'memory',
+    'dollars an hour',
+    `${POOL_NODES} nodes, a month`,
+    'against `n4-standard-2`',
+  ];
   return markdown([[...head, 'the price as of'], ...rows]);
 }
 
@@ -160,7 +203,11 @@ function insteadTable(model: Model): string {
       dollars(smallest * HOURS_A_MONTH),
       'what a controller that always runs lives on, or shares',
     ],
-    ['a GKE cluster, a month', dollars(clusterHour.usd * HOURS_A_MONTH), 'there anyway; regional ones are never free'],
+    [
+      'a GKE cluster, a month',
+      dollars(clusterHour.usd * HOURS_A_MONTH),
+      'there anyway; regional ones are never free',
+    ],
     [
       'a load balancer’s forwarding rules (up to five), a month',
       dollars(forwardingRuleHour.usd * HOURS_A_MONTH),
@@ -175,12 +222,12 @@ function insteadTable(model: Model): string {
 }
 
 function quotasTable(model: Model): string {
-  const rows = quotas(model).map(({ name, value, bites, at, then }) => [
+  const rows = quotas(model).map(({ name, value, bites, at, remedy }) => [
     name,
     value,
     Number.isFinite(at) ? at.toLocaleString('en') : '–',
     bites,
-    then,
+    remedy,
   ]);
   return markdown([['quota', 'value', 'bites from', 'of', 'then'], ...rows]);
 }
@@ -214,7 +261,10 @@ function assumedTable(model: Model): string {
     ['every function has', `1 vCPU and ${ASSUMED.memoryGib} GiB, and works on one call at a time`],
     ['Cloud Run’s log entry of a request', `${ASSUMED.requestLogBytes} bytes`],
     ['the functions’ images', amount(ASSUMED.functionImageBytes)],
-    ['rollouts on record: idle, and busy for a year', `100 a service, ${ROLLOUTS_A_DAY * DAYS_A_MONTH * 12} a service`],
+    [
+      'rollouts on record: idle, and busy for a year',
+      `100 a service, ${ROLLOUTS_A_DAY * DAYS_A_MONTH * 12} a service`,
+    ],
   ]);
 }
 

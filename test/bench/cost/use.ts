@@ -3,7 +3,8 @@ export type Use = Readonly<Record<string, number>>;
 
 export function sum(uses: readonly Use[]): Use {
   const total: Record<string, number> = {};
-  for (const use of uses) for (const [name, many] of Object.entries(use)) total[name] = (total[name] ?? 0) + many;
+  for (const use of uses)
+    for (const [name, many] of Object.entries(use)) total[name] = (total[name] ?? 0) + many;
   return total;
 }
 

@@ -102,7 +102,12 @@ export class CostWorld {
 
   async push(version: string): Promise<void> {
     const appDir = join(PROJECT_FOLDER, 'app');
-    const image = await buildImage({ appDir, version, platforms: ['linux/amd64', 'linux/arm64'], attestation: true });
+    const image = await buildImage({
+      appDir,
+      version,
+      platforms: ['linux/amd64', 'linux/arm64'],
+      attestation: true,
+    });
     const repository = `${PROJECT}/apps/${EXAMPLE_SERVICE}`;
     await pushImage(image, { endpoint: this.cloud.urls.registry, repository, tag: version });
   }

@@ -14,7 +14,12 @@ import { aService, aWorld, play, START_MS, UNTIL_GATE } from '../../worlds.ts';
 const { rollout: gated, service } = play(aWorld(), UNTIL_GATE).world;
 
 function viewOf(rollout: Rollout, nowMs = START_MS): RolloutView {
-  return rolloutView({ rollout, service }, { spec: aService(), before: undefined }, 'acme', nowMs);
+  return rolloutView(
+    { rollout, service },
+    { spec: aService(), inFlight: undefined, before: undefined },
+    'acme',
+    nowMs,
+  );
 }
 
 function judged(rollout: Rollout, atMs: number): Rollout {
@@ -37,6 +42,12 @@ describe('what a listener is told of a rollout', () => {
     const event = rolloutEvent(view, undefined);
     expect(event.name).toBe('rollout');
     expect(event.data).toEqual(view);
+  });
+
+  test('all of it, when it comes with an id that is none, however long', () => {
+    for (const id of ['', '1:2', `1:${'.'.repeat(200_000)}!`, `1.${'.'.repeat(200_000)}!`]) {
+      expect(rolloutEvent(view, id).name, id.slice(0, 10)).toBe('rollout');
+    }
   });
 
   test('nothing, when only time has passed', () => {

@@ -76,6 +76,37 @@ describe('many who watch the same', () => {
     expect(reads).toBe(3);
   });
 
+  test('who comes later is told the time of day of the last look, although nothing has changed since', async () => {
+    const watched: Subject<{ value: number; nowMs: number }> = {
+      key: 'clock',
+      everyMs: () => 1000,
+      read: async () => ({ value, nowMs: clock.nowMs() }),
+      first: view => ({ name: 'rollout', data: view }),
+      change: (before, view) => (before.value === view.value ? undefined : { name: 'change', data: view }),
+    };
+    const sinceMs = clock.nowMs();
+    const join = async () => {
+      const paper = new Paper();
+      const seat = await feeds.join(watched, undefined);
+      seat.take(openLine(paper, (ms, callback) => clock.after(ms, callback), seat.leave));
+      return told(paper);
+    };
+    await join();
+    await clock.advance(120_000);
+    expect(await join()).toEqual([['rollout', { value: 1, nowMs: sinceMs + 120_000 }]]);
+  });
+
+  test('what may be left alone is read less often', async () => {
+    const slow = { ...counter, everyMs: (view: number) => (view === 5 ? 10_000 : 1000) };
+    await listen(undefined, slow);
+    await clock.advance(3000);
+    value = 5;
+    await clock.advance(1000);
+    expect(reads).toBe(5);
+    await clock.advance(20_000);
+    expect(reads).toBe(7);
+  });
+
   test('who comes back and has missed nothing is told nothing', async () => {
     const paper = await listen('1');
     await clock.advance(3000);
@@ -131,9 +162,29 @@ describe('when the records cannot be read', () => {
     expect(told(paper)).toEqual([
       ['rollout', 1],
       ['problem', { message: 'the store is away' }],
-      ['change', 2],
+      ['rollout', 3],
     ]);
     expect(during).toBeLessThanOrEqual(6);
+  });
+
+  test('those who come meanwhile are told what was known, and why there is no more', async () => {
+    await listen();
+    failure = new SlipwayError('the store is away', { code: 'Unavailable', operation: 'read' });
+    await clock.advance(1000);
+    expect(told(await listen())).toEqual([
+      ['rollout', 1],
+      ['problem', { message: 'the store is away' }],
+    ]);
+    expect(told(await listen('1'))).toEqual([['problem', { message: 'the store is away' }]]);
+  });
+
+  test('that it is over is told although nothing has changed', async () => {
+    const paper = await listen();
+    failure = new SlipwayError('the store is away', { code: 'Unavailable', operation: 'read' });
+    await clock.advance(1000);
+    failure = undefined;
+    await clock.advance(60_000);
+    expect(told(paper).slice(2)).toEqual([['rollout', 1]]);
   });
 
   test('what is no error of ours is not repeated to them', async () => {
@@ -159,6 +210,18 @@ describe('a line', () => {
     const { length } = paper.text;
     await clock.advance(60_000);
     expect(paper.text).toHaveLength(length);
+    expect(feeds.listeners()).toBe(0);
+  });
+
+  test('is dropped when its other side does not take the end either', async () => {
+    const paper = new Paper();
+    const stuck = { ...paper, end: () => undefined };
+    const seat = await feeds.join(counter, undefined);
+    seat.take(openLine(stuck, (ms, callback) => clock.after(ms, callback), seat.leave));
+    await clock.advance(240_000);
+    expect(feeds.listeners()).toBe(1);
+    await clock.advance(5000);
+    expect(paper.isOver).toBe('destroyed');
     expect(feeds.listeners()).toBe(0);
   });
 

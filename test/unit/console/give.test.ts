@@ -72,8 +72,16 @@ describe('a command', () => {
 
   test('goes to the topic that its service takes commands from', async () => {
     await give({ command: 'freeze', service: 'shop' });
-    await give({ command: 'unfreeze', service: 'gone' });
+    await give({ command: 'abort', service: 'gone' });
     expect(sent.map(({ topic }) => topic)).toEqual(['shop-commands', 'rollout-commands']);
+  });
+
+  test('that is sent again with the id that its sender gave it is the same command', async () => {
+    const id = '7f0e3a9c-52c3-4b5e-9a39-0d5c7b0c2f11';
+    const first = await give({ id, command: 'pause', service: 'hello' });
+    expect(await give({ id, command: 'pause', service: 'hello' })).toEqual(first);
+    expect(first).toEqual({ id });
+    expect(sent[0]).toEqual(sent[1]);
   });
 
   test('leaves one line in the log: who, what, and of which rollout', async () => {
@@ -92,7 +100,8 @@ describe('a command', () => {
 
   test.each<[string, unknown, number]>([
     ['in somebody else’s name', { command: 'abort', service: 'hello', actor: 'eve' }, 400],
-    ['with an id of its choice', { command: 'abort', service: 'hello', id: '1' }, 400],
+    ['with an id that another may have', { command: 'abort', service: 'hello', id: '1' }, 400],
+    ['to freeze what the policy has no more', { command: 'freeze', service: 'gone' }, 409],
     ['that there is not', { command: 'rollout', service: 'hello' }, 400],
     ['without a service', { command: 'abort' }, 400],
     ['with a reason without end', { command: 'abort', service: 'hello', reason: 'x'.repeat(501) }, 400],

@@ -19,6 +19,7 @@ const keys = {
 let published: Record<string, KeyObject>;
 let fetches = 0;
 let isDown = false;
+let isSilent = false;
 let server: HttpServer;
 let tokens: Tokens;
 let nowMs = Date.now();
@@ -26,6 +27,7 @@ let nowMs = Date.now();
 beforeAll(async () => {
   server = await serve(({ path }) => {
     fetches++;
+    if (isSilent) return new Promise(() => {});
     // Of the answers that fail one that is not tried again for seconds.
     if (isDown) return { status: 404, body: 'down' };
     const known = path === '/iap' ? published : { rsa: keys.google.publicKey };
@@ -38,6 +40,7 @@ beforeEach(() => {
   published = { one: keys.iap.publicKey };
   fetches = 0;
   isDown = false;
+  isSilent = false;
   nowMs = Date.now();
   tokens = googleTokens({ iap: `${server.url}/iap`, google: `${server.url}/google` }, () => nowMs);
 });
@@ -160,6 +163,36 @@ describe('behind Identity-Aware Proxy', () => {
     nowMs += 3_600_000;
     await byIap(rotated);
     expect(fetches).toBe(3);
+  });
+
+  test('a token of this very second counts although the clock here is late', async () => {
+    const seconds = Math.floor(Date.now() / 1000);
+    expect(await byIap(jwt(claims({ iat: seconds + 60, exp: seconds + 60 + 3600 })))).toBe('ann@example.com');
+  });
+
+  test('a crowd with a key that is made up makes the keys be fetched once', async () => {
+    await byIap(jwt(claims()));
+    nowMs += 61_000;
+    const made = jwt(claims(), { header: { kid: 'made up' } });
+    await Promise.all(Array.from({ length: 50 }, () => refusalOf(byIap(made))));
+    expect(fetches).toBe(2);
+  });
+
+  test('when new keys cannot be had the known ones are good for a day, and new ones are asked for once a minute', async () => {
+    await byIap(jwt(claims()));
+    isDown = true;
+    nowMs += 2 * 3_600_000;
+    expect(await byIap(jwt(claims()))).toBe('ann@example.com');
+    expect(await byIap(jwt(claims()))).toBe('ann@example.com');
+    expect(fetches).toBe(2);
+    nowMs += 24 * 3_600_000;
+    expect((await refusalOf(byIap(jwt(claims())))).status).toBe(503);
+  });
+
+  test('a key server that does not answer is not waited for without end', async () => {
+    isSilent = true;
+    tokens = googleTokens({ iap: `${server.url}/iap` }, () => nowMs, 20);
+    expect((await refusalOf(byIap(jwt(claims())))).status).toBe(503);
   });
 
   test('when the keys cannot be had nobody is believed, and the next one tries again', async () => {

@@ -15,7 +15,7 @@ import { START_MS } from '../../worlds.ts';
 import { exampleService, midRollout, rejected, rolledBack } from './page-records.ts';
 
 function viewOf(world: World): RolloutView {
-  const around = { spec: exampleService(world.service.name), before: undefined };
+  const around = { spec: exampleService(world.service.name), inFlight: undefined, before: undefined };
   return rolloutView(world, around, 'acme', START_MS);
 }
 

@@ -134,6 +134,46 @@ describe('a rollout', () => {
     expect(await undo()).toEqual({ command: 'undo' });
   });
 
+  test('that serves can be undone while another that has begun nothing is in flight', async () => {
+    const next: Rollout = { ...aWorld().rollout, id: 'hello-2', tag: 'v2', digest: 'sha256:next' };
+    await office.put(healthy.rollout, next, { ...healthy.service, active: 'hello-2' });
+    const undo = async () =>
+      (await readRollout(office.deps, healthy.rollout.id)).buttons.find(({ command }) => command === 'undo');
+    expect(await undo()).toEqual({ command: 'undo' });
+    await office.put({ ...gated.rollout, id: 'hello-2' });
+    expect((await undo())?.refused).toBe('hello-2 is in flight');
+  });
+
+  test('that is watched costs two reads, and one more for the way back where that is closed', async () => {
+    const earlier: Rollout = { ...healthy.rollout, id: 'hello-0', digest: 'sha256:before' };
+    office.nowMs = START_MS + 2 * 3_600_000;
+    const settled = Object.fromEntries(
+      Object.entries(healthy.rollout.targets).map(([name, target]) => [
+        name,
+        { ...target, status: 'Settled' },
+      ]),
+    ) as Rollout['targets'];
+    await office.put(gated.service, gated.rollout);
+    const asked: string[] = [];
+    const counted: Store = {
+      ...office.store,
+      read(kind, id) {
+        asked.push(id);
+        return office.store.read(kind, id);
+      },
+    };
+    const deps = { ...office.deps, store: async () => counted };
+    await readRollout(deps, gated.rollout.id);
+    expect(asked).toEqual([gated.rollout.id, 'hello']);
+    await office.put({ ...healthy.rollout, targets: settled }, earlier, {
+      ...healthy.service,
+      earlier: ['hello-gone', 'hello-00', 'hello-0'],
+    });
+    asked.length = 0;
+    await readRollout(deps, healthy.rollout.id);
+    expect(asked).toEqual([healthy.rollout.id, 'hello', 'hello-0']);
+  });
+
   test('that there is not is said to be none', async () => {
     await expect(readRollout(office.deps, 'hello-0')).rejects.toMatchObject({ code: 'NotFound' });
   });

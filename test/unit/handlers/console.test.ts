@@ -244,6 +244,19 @@ describe('what goes wrong inside', () => {
   });
 });
 
+test.each([
+  `/api/rollouts/${'x'.repeat(301)}`,
+  `/api/rollouts/${'x'.repeat(301)}/signals`,
+  `/api/rollouts?after=${'x'.repeat(301)}`,
+  `/api/services?search=${'x'.repeat(301)}`,
+  `/api/watch?rollout=${'x'.repeat(301)}`,
+  `/api/watch?services=a,${'x'.repeat(301)}`,
+])('a name that nothing can have is refused before the store is asked: %.30s', async path => {
+  const answer = await get(path);
+  expect(answer.status).toBe(400);
+  expect(await answer.json()).toEqual({ message: 'expected a name of at most 300 characters, found 301' });
+});
+
 describe('who watches', () => {
   test('a rollout hears of it until they go', async () => {
     const aborter = new AbortController();
