@@ -5,6 +5,8 @@ import { printable, terminalOf } from './output.ts';
 /** Runs the command line in this process. */
 export async function begin(process: NodeJS.Process): Promise<void> {
   process.stdout.on('error', leave);
+  // What Node and Google's clients warn of is not for who runs this: experiments, lookups that failed.
+  if (!process.env['SLIPWAY_DEBUG']) process.removeAllListeners('warning');
   try {
     process.exitCode = await run(process.argv.slice(2), terminalOf(process));
   } catch (error) {

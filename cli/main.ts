@@ -1,5 +1,6 @@
 import { Argument, Command, CommanderError, InvalidArgumentError } from 'commander';
 import { SlipwayError } from '../functions/errors.ts';
+import metadata from '../package.json' with { type: 'json' };
 import { addChecking } from './checking.ts';
 import { addCommanding } from './commanding.ts';
 import { type Answer, EXIT_CODES, printable, type Terminal } from './output.ts';
@@ -45,6 +46,7 @@ export function commandLine(given: Terminal, finish: Finish): Command {
       'the local cloud that runs here: npm start; FILE is its .slipway/local.json (default: SLIPWAY_LOCAL)',
     )
     .option('--no-color', 'no colours, as with NO_COLOR')
+    .version(metadata.version, '--version', 'which version this is')
     .addHelpText('after', `${example('slipway get rollout hello --watch')}\n\nExit codes:\n${exitCodes()}`)
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()

@@ -27,6 +27,10 @@ export async function withStore<T>(terminal: Terminal, work: (store: Store) => P
   const { env } = terminal;
   const project = env['GOOGLE_CLOUD_PROJECT'];
   const setting = env['SLIPWAY_STORE'] || (project ? 'firestore' : undefined);
+  if (setting !== undefined && !/^(?:firestore(?::.+)?|sqlite:.+)$/s.test(setting)) {
+    const message = `SLIPWAY_STORE: expected firestore, firestore:DATABASE or sqlite:FILE, found "${setting}".`;
+    throw new SlipwayError(message, { code: 'InvalidArgument', operation: 'open the store' });
+  }
   if (setting === undefined || (!setting.startsWith('sqlite:') && !project)) {
     const message =
       'Which Slipway? --project ID (or GOOGLE_CLOUD_PROJECT) names its Google Cloud project, --local takes the local cloud that runs here.';
@@ -72,7 +76,11 @@ async function openSqlite(setting: string): Promise<Store> {
   await checkFile(file);
   checkNode();
   const { sqliteStore } = await import('../functions/store/sqlite.ts');
-  return calling(`open ${file}`, async () => sqliteStore(file));
+  try {
+    return sqliteStore(file);
+  } catch (cause) {
+    throw unreadable(file, cause);
+  }
 }
 
 async function openGoogle(env: NodeJS.ProcessEnv): Promise<Store> {
@@ -97,13 +105,17 @@ export async function onRecord(
 }
 
 async function checkFile(file: string): Promise<void> {
-  const operation = 'open the store';
   await access(file).catch(cause => {
-    throw new SlipwayError(`SLIPWAY_STORE names ${file}, which cannot be read: ${String(cause.message)}.`, {
-      code: 'NotFound',
-      operation,
-      cause,
-    });
+    throw unreadable(file, cause);
+  });
+}
+
+function unreadable(file: string, cause: unknown): SlipwayError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new SlipwayError(`SLIPWAY_STORE names ${file}, which cannot be read: ${why}.`, {
+    code: 'NotFound',
+    operation: 'open the store',
+    cause,
   });
 }
 

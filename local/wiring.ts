@@ -17,7 +17,10 @@ const TOPICS: Readonly<Record<string, FunctionName | undefined>> = {
   'dead-letters': 'deadLetter',
 };
 
-const RETRY_POLICY = { minimumBackoff: '1s', maximumBackoff: '60s' };
+const MINIMUM_BACKOFF = '1s';
+const MAXIMUM_BACKOFF = '60s';
+/** With a longer backoff twenty deliveries last for an hour: so long a chat may be away and nobody misses a message. */
+const PATIENT: Readonly<Record<string, string>> = { 'rollout-events': '300s' };
 const DEAD_LETTERS = 'dead-letters';
 const ACK_DEADLINE_SECONDS = 60;
 
@@ -34,7 +37,7 @@ export function createTopics(pubsub: PubSubCore, functions: Functions): void {
     pubsub.createSubscription(`projects/${PROJECT}/subscriptions/${id}-${name}`, {
       topic: topicName(id),
       ackDeadlineSeconds: ACK_DEADLINE_SECONDS,
-      retryPolicy: RETRY_POLICY,
+      retryPolicy: { minimumBackoff: MINIMUM_BACKOFF, maximumBackoff: PATIENT[id] ?? MAXIMUM_BACKOFF },
       // A dead letter that cannot be put on record stays where it is: there is nothing behind.
       ...(id === DEAD_LETTERS ? {} : { deadLetterPolicy: DEAD_LETTER_POLICY }),
       // The functions framework learns the topic from the path.

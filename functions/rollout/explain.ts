@@ -57,21 +57,21 @@ function headline(rollout: Rollout): string {
     case 'Healthy':
       return `${what} is Healthy: it serves on every target.`;
     case 'Degraded':
-      return `${what} is Degraded: it was rolled back, and ${whatServes(rollout)}. ${sentence(why)}`;
+      return `${what} is Degraded: it was rolled back, and ${whatServes(rollout)}. ${sentence(why, rollout)}`;
     case 'RollingBack':
-      return `${what} is being rolled back. ${sentence(why)}`;
+      return `${what} is being rolled back. ${sentence(why, rollout)}`;
     case 'Rejected':
       return verification?.status === 'rejected'
         ? `${what} was Rejected before anything changed: its image cannot run everywhere it has to, for ${count(verification.reasons.length, 'reason')}.`
-        : `${what} was Rejected before anything served it. ${sentence(message)}`;
+        : `${what} was Rejected before anything served it. ${sentence(message, rollout)}`;
     case 'Superseded':
-      return `${what} is Superseded: another took its place. ${sentence(why)}`;
+      return `${what} is Superseded: another took its place. ${sentence(why, rollout)}`;
     case 'Paused':
-      return `${what} waits and does not advance by itself. ${sentence(message)}`;
+      return `${what} waits and does not advance by itself. ${sentence(message, rollout)}`;
     case 'Pending':
-      return `${what} has not begun. ${sentence(message)}`;
+      return `${what} has not begun. ${sentence(message, rollout)}`;
     case 'Progressing':
-      return `${what} is on its way. ${sentence(message)}`;
+      return `${what} is on its way. ${sentence(message, rollout)}`;
   }
 }
 
@@ -80,9 +80,11 @@ function whatServes({ targets }: Rollout): string {
   return `what served before serves again${lost.length > 0 ? `, but NOT on ${lost.join(', ')}` : ''}`;
 }
 
-function sentence(text: string): string {
-  const [first = '', ...rest] = text.replace(/[.\s]+$/, '');
-  return `${first.toUpperCase()}${rest.join('')}.`;
+/** A name that it begins with stays as it is written. */
+function sentence(text: string, { service, tag }: Pick<Rollout, 'service' | 'tag'>): string {
+  const [first = '', ...rest] = text.trimEnd().replace(/\.$/, '');
+  const isName = [service, tag].some(name => text.startsWith(`${name} `));
+  return `${isName ? first : first.toUpperCase()}${rest.join('')}.`;
 }
 
 function count(amount: number, noun: string): string {
@@ -96,7 +98,7 @@ function waiting(rollout: Rollout, service: ServiceState, nowMs: number): string
   }
   if (phase !== 'Pending' && phase !== 'Progressing' && phase !== 'Paused') return [];
   const hold = holdOf({ rollout, service }, nowMs);
-  return [...(hold === undefined ? [] : [sentence(hold)]), ...(pause ? [paused(pause, nowMs)] : [])];
+  return [...(hold === undefined ? [] : [sentence(hold, rollout)]), ...(pause ? [paused(pause, nowMs)] : [])];
 }
 
 function paused(
@@ -191,14 +193,14 @@ function missed({ requests, seconds }: NonNullable<Judgement['missing']>): strin
   return `missing: ${count(requests, 'more canary request')}, ${long}`;
 }
 
-function quarantined({ digest, id }: Rollout, { quarantine, name }: ServiceState): string[] {
+function quarantined({ digest, id }: Rollout, { quarantine }: ServiceState): string[] {
   const against = quarantine[digest];
   if (!against) return [];
   const since = timestamp(against.sinceMs);
   const by = against.rollout === id ? '.' : `, with ${against.rollout}: ${against.message}`;
   return [
     `No push starts this digest since ${since}${by}`,
-    `A person can lift that and start anew: slipway retry ${name}`,
+    `A person can lift that and start anew: slipway retry ${against.rollout}`,
   ];
 }
 

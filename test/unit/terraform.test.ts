@@ -40,7 +40,9 @@ const messaging = locals(
     dead_letter_topic: z.string(),
     max_delivery_attempts: z.number(),
     ack_deadline_seconds: z.number(),
-    retry_policy: z.object({ minimum_backoff: z.string(), maximum_backoff: z.string() }),
+    minimum_backoff: z.string(),
+    maximum_backoff: z.string(),
+    patient: z.record(z.string(), z.string()),
   }),
 );
 
@@ -247,8 +249,9 @@ describe('messages', () => {
       expect(subscription).toMatchObject({
         ackDeadlineSeconds: messaging.ack_deadline_seconds,
         retryPolicy: {
-          minimumBackoff: messaging.retry_policy.minimum_backoff,
-          maximumBackoff: messaging.retry_policy.maximum_backoff,
+          minimumBackoff: messaging.minimum_backoff,
+          maximumBackoff:
+            messaging.patient[subscription.topic.replace(topicName(''), '')] ?? messaging.maximum_backoff,
         },
       });
       if (subscription.topic === topicName(messaging.dead_letter_topic)) {

@@ -46,9 +46,10 @@ resource "google_pubsub_subscription" "this" {
     ttl = ""
   }
 
+  # With a longer backoff twenty deliveries last for an hour: so long a chat may be away and nobody misses a message.
   retry_policy {
-    minimum_backoff = local.retry_policy.minimum_backoff
-    maximum_backoff = local.retry_policy.maximum_backoff
+    minimum_backoff = local.minimum_backoff
+    maximum_backoff = lookup(local.patient, each.key, local.maximum_backoff)
   }
 
   # A dead letter that cannot be put on record stays where it is: there is nothing behind.
