@@ -1,7 +1,14 @@
 import { type Command, Option } from 'commander';
 import type { Wanted } from './commands/command.ts';
 import type { Terminal } from './output.ts';
-import { durationSeconds, example, type Finish, loading, outputOption } from './program.ts';
+import {
+  digest as digestOption,
+  durationSeconds,
+  example,
+  type Finish,
+  loading,
+  outputOption,
+} from './program.ts';
 
 /** What a person decides. One loop: every command is sent, and waited for, in the same way. */
 export function addCommanding(program: Command, terminal: Terminal, finish: Finish): void {
@@ -130,12 +137,10 @@ function addRollout(program: Command, give: Give): void {
     .summary('roll a digest out by hand')
     .description('Starts the rollout of a digest by hand; it is verified as a pushed one is.')
     .argument('<service>', 'the service, as the policy names it')
-    .requiredOption('--digest <digest>', 'sha256:… of the image (required)')
+    .requiredOption('--digest <digest>', 'sha256:… of the image (required)', digestOption)
     .option('--tag <tag>', 'what people call it (default: the first digits of the digest)');
   common(command, `slipway rollout hello --tag v1.1.9 --digest sha256:${'9f86d081'.repeat(8)}`).action(
     async (service, { digest, tag, ...options }) => {
-      const { checkDigest } = await loading(() => import('./commands/command.ts'));
-      checkDigest(digest);
       const tagged = tag === undefined ? {} : { tag };
       await give(service, { command: 'rollout', digest, ...tagged }, options);
     },

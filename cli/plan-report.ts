@@ -9,18 +9,17 @@ export interface PlanReport {
   readonly plans: readonly ServicePlan[];
   /** Why the image is not judged; undefined when it is. */
   readonly notVerified: string | undefined;
-  /** Undefined when nothing is configured: then nothing is known of what runs now. */
-  readonly store: string | undefined;
+  /** Without them nothing is known of what runs now. */
+  readonly hasRecords: boolean;
 }
 
 /** What a push would do, service by service. */
 export function planReport(report: PlanReport, paint: Painter): string[] {
-  const { image, plans, store } = report;
+  const { image, plans, hasRecords } = report;
   const services = plans.flatMap(plan => [...servicePlan(plan, report, paint), '']);
-  const unknown =
-    store === undefined
-      ? ['No store is configured (SLIPWAY_STORE), so what runs now, freezes and quarantine are not known.']
-      : [];
+  const unknown = hasRecords
+    ? []
+    : ['Without --project, --local or SLIPWAY_STORE what runs now, freezes and quarantine are not known.'];
   return [...(image === undefined ? [] : [`A push of ${image}`, '']), ...services, ...unknown];
 }
 

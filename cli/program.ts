@@ -67,6 +67,12 @@ export function percentage(text: string): number {
   throw new InvalidArgumentError('Expected a percentage from 0 to 100.');
 }
 
+/** As the functions would refuse it, before anything is asked. */
+export function digest(text: string): string {
+  if (/^sha256:[0-9a-f]{64}$/.test(text)) return text;
+  throw new InvalidArgumentError('Expected sha256: and 64 hexadecimal digits.');
+}
+
 const UNIT_SECONDS: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600 };
 
 export function durationSeconds(text: string): number {

@@ -1,7 +1,15 @@
 import { Argument, type Command, Option } from 'commander';
 import { PHASES } from '../functions/rollout/record.ts';
 import type { Terminal } from './output.ts';
-import { durationSeconds, example, type Finish, loading, outputOption, wholeNumber } from './program.ts';
+import {
+  digest,
+  durationSeconds,
+  example,
+  type Finish,
+  loading,
+  outputOption,
+  wholeNumber,
+} from './program.ts';
 
 const NAME = 'a rollout, or a service: its rollout in flight, or else its newest';
 
@@ -66,7 +74,12 @@ function addStatus(program: Command, terminal: Terminal, finish: Finish): void {
         durationSeconds,
       ),
     )
-    .option('--tag <tag>', 'the rollout of this tag; with --timeout it may still have to begin')
+    .option('--tag <tag>', 'the newest rollout of this tag; with --timeout it may still have to begin')
+    .addOption(
+      new Option('--digest <digest>', 'the same by sha256:…, for tags that are pushed again').argParser(
+        digest,
+      ),
+    )
     .addOption(outputOption())
     .addHelpText('after', example('slipway status hello --tag v1.2.0 --timeout 30m'))
     .action(async (name, { timeout, ...options }) => {

@@ -7,33 +7,52 @@ import type { Answer, Terminal } from './output.ts';
 /** Names that are told to somebody who asked for one that is not there. */
 const TOLD_NAMES = 20;
 
-/** As many of a service's newest are looked through for a tag. */
+/** As many of a service's newest are looked through for what was pushed. */
 const NEWEST = 50;
+
+/** What a push brought: the newest rollout of it. */
+export interface Pushed {
+  readonly tag?: string | undefined;
+  readonly digest?: string | undefined;
+}
 
 /**
  * The rollout that a person means: by its id, or by its service's name the one in flight, or else the newest.
  *
- * @param tag of the image: the newest rollout of it
  * @throws SlipwayError that names the services there are
  */
-export async function findRollout(store: Store, name: string, tag?: string): Promise<Rollout> {
-  const found = await rolloutNamed(store, name, tag);
+export async function findRollout(store: Store, name: string, pushed: Pushed = {}): Promise<Rollout> {
+  const found = await rolloutNamed(store, name, pushed);
   if (found) return found;
-  const isService = tag !== undefined && (await rolloutNamed(store, name)) !== undefined;
-  const why = isService ? `${name} has had no rollout of ${tag} yet` : await noSuch(store, name);
+  const isService = isPush(pushed) && (await rolloutNamed(store, name)) !== undefined;
+  const why = isService ? `${name} has had no rollout of ${pushName(pushed)} yet` : await noSuch(store, name);
   throw new SlipwayError(`${why}.`, { code: 'NotFound', operation: 'find the rollout' });
 }
 
 /** The same; undefined where there is none. */
-export async function rolloutNamed(store: Store, name: string, tag?: string): Promise<Rollout | undefined> {
+export async function rolloutNamed(
+  store: Store,
+  name: string,
+  pushed: Pushed = {},
+): Promise<Rollout | undefined> {
+  const isOfPush = ({ tag, digest }: Rollout) =>
+    (pushed.tag ?? tag) === tag && (pushed.digest ?? digest) === digest;
   const [byId, service] = await Promise.all([store.read('rollout', name), store.read('service', name)]);
-  if (byId && (tag === undefined || byId.tag === tag)) return byId;
-  if (tag !== undefined) {
-    const newest = await store.list('rollout', { service: name, limit: NEWEST });
-    return newest.find(rollout => rollout.tag === tag);
+  if (byId && isOfPush(byId)) return byId;
+  if (isPush(pushed)) {
+    return (await store.list('rollout', { service: name, limit: NEWEST })).find(isOfPush);
   }
   const active = service?.active === undefined ? undefined : await store.read('rollout', service.active);
   return active ?? (await store.list('rollout', { service: name, limit: 1 }))[0];
+}
+
+function isPush({ tag, digest }: Pushed): boolean {
+  return tag !== undefined || digest !== undefined;
+}
+
+/** `v1.2.0@sha256:…` */
+export function pushName({ tag = '', digest }: Pushed): string {
+  return digest === undefined ? tag : `${tag}@${digest}`.replace(/^@/, '');
 }
 
 async function noSuch(store: Store, name: string): Promise<string> {

@@ -8,17 +8,6 @@ import type { OnRecord } from './plan.ts';
 import { withProgress } from './progress.ts';
 
 /**
- * The store that SLIPWAY_STORE names; undefined when it names none.
- *
- * @throws SlipwayError when there is none at that place: reading must not make one
- */
-export async function configuredStore(env: NodeJS.ProcessEnv): Promise<Store | undefined> {
-  const setting = env['SLIPWAY_STORE'];
-  if (!setting) return undefined;
-  return setting.startsWith('sqlite:') ? openSqlite(setting) : openGoogle(env);
-}
-
-/**
  * Runs work on the store of a command that cannot do without: SLIPWAY_STORE, or else the project's Firestore.
  *
  * @throws SlipwayError that says what to set, or what to do about what Google Cloud answers
@@ -76,11 +65,15 @@ async function openSqlite(setting: string): Promise<Store> {
   await checkFile(file);
   checkNode();
   const { sqliteStore } = await import('../functions/store/sqlite.ts');
-  try {
-    return sqliteStore(file);
-  } catch (cause) {
-    throw unreadable(file, cause);
-  }
+  const store = opened(file, sqliteStore);
+  return {
+    ...store,
+    // Of a local cloud that has ended the file is gone, and what is read of it would never change.
+    async read(kind, id) {
+      await checkFile(file);
+      return store.read(kind, id);
+    },
+  };
 }
 
 async function openGoogle(env: NodeJS.ProcessEnv): Promise<Store> {
@@ -102,6 +95,14 @@ export async function onRecord(
     known: push && (await store.read('rollout', rolloutId(service, push))),
     waiting: state.waiting === undefined ? undefined : await store.read('rollout', state.waiting),
   };
+}
+
+function opened(file: string, open: (file: string) => Store): Store {
+  try {
+    return open(file);
+  } catch (cause) {
+    throw unreadable(file, cause);
+  }
 }
 
 async function checkFile(file: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { isFirst } from '../functions/rollout/plan.ts';
 import type { Phase, Rollout, TargetState, TargetStatus } from '../functions/rollout/record.ts';
 import { type Colour, type Painter, printable } from './output.ts';
-import { cut, pad, widthOf } from './width.ts';
+import { cut, pad, widthOf, wrapped } from './width.ts';
 
 export { printable } from './output.ts';
 
@@ -80,12 +80,44 @@ function plain(_colour: Colour, text: string): string {
   return text;
 }
 
+/** Of each text that the tree has no room for. */
+const MOST_LINES = 3;
+
+/** Fewer lines say nothing of the targets. */
+const LEAST_ROWS = 5;
+
+/** The tree on a screen: what it cuts off of the rollout and of the wave in hand stands below it, where there is room. */
+export function drawScreen(
+  rollout: Rollout,
+  nowMs: number,
+  { columns, rows }: { readonly columns: number; readonly rows: number },
+  paint: Painter = plain,
+): string[] {
+  const tree = drawTree(rollout, nowMs, columns, paint);
+  const { waves } = rollout.spec.strategy;
+  const wave = Math.min(rollout.position.wave, waves.length - 1);
+  const texts = [
+    [1, infoOf(rollout)],
+    [2 + linesBefore(rollout, wave), `wave ${wave + 1}: ${waveInfo(rollout, wave)}`],
+  ] as const;
+  const below = texts.flatMap(([line, text]) =>
+    tree[line]?.endsWith('…') ? wrapped(printable(text), columns, MOST_LINES) : [],
+  );
+  const room = rows - below.length - 1;
+  return below.length > 0 && room >= LEAST_ROWS
+    ? [...fitTree(tree, rollout, room), '', ...below]
+    : fitTree(tree, rollout, rows);
+}
+
+function linesBefore({ spec }: Rollout, wave: number): number {
+  return spec.strategy.waves.slice(0, wave).reduce((sum, members) => sum + members.length + 1, 0);
+}
+
 /** As many lines of a tree as there is room for: its head, and the waves from the one in hand. */
-export function fitTree(lines: readonly string[], { position, spec }: Rollout, rows: number): string[] {
+export function fitTree(lines: readonly string[], rollout: Rollout, rows: number): string[] {
   if (lines.length <= rows) return [...lines];
-  const { waves } = spec.strategy;
   const [header = '', first = '', ...rest] = lines;
-  const before = waves.slice(0, position.wave).reduce((sum, members) => sum + members.length + 1, 0);
+  const before = linesBefore(rollout, rollout.position.wave);
   const room = Math.max(1, rows - 3);
   const from = Math.max(0, Math.min(before, rest.length - room));
   const left = rest.length - room;
@@ -97,8 +129,11 @@ export function fitTree(lines: readonly string[], { position, spec }: Rollout, r
 
 function rolloutRow(rollout: Rollout, nowMs: number): string[] {
   const status = `${PHASE_MARK[rollout.phase]} ${rollout.phase}`;
-  const info = `${rollout.tag}: ${rollout.message}`;
-  return [rollout.id, 'Rollout', status, '', '', age(nowMs - rollout.createdMs), info];
+  return [rollout.id, 'Rollout', status, '', '', age(nowMs - rollout.createdMs), infoOf(rollout)];
+}
+
+function infoOf({ tag, message }: Rollout): string {
+  return `${tag}: ${message}`;
 }
 
 function waveRows(rollout: Rollout, nowMs: number): string[][] {

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import type { Rollout } from '../functions/rollout/record.ts';
 import { type Painter, printable, type Screen } from './output.ts';
-import { drawTree, fitTree } from './tree.ts';
+import { drawScreen } from './tree.ts';
 import { widthOf } from './width.ts';
 
 /** Where rollouts are shown while they change. */
@@ -21,8 +21,8 @@ export function treeView(write: (text: string) => void, screen: Screen, paint?: 
   function draw(): void {
     if (!last) return;
     const { rollout, nowMs } = last;
-    const tree = drawTree(rollout, nowMs, screen.columns - 1, paint);
-    const lines = fitTree(tree, rollout, screen.rows - 1);
+    const size = { columns: screen.columns - 1, rows: screen.rows - 1 };
+    const lines = drawScreen(rollout, nowMs, size, paint);
     const up = drawn.reduce((rows, line) => rows + rowsOf(line, screen.columns), 0);
     const back = up > 0 ? `\r\u001b[${up}A` : '';
     write(`${back}${lines.map(line => `\u001b[2K${line}\n`).join('')}\u001b[0J`);

@@ -30,6 +30,23 @@ export function cut(text: string, columns: number): string {
   return columns > 0 ? `${kept}…` : '';
 }
 
+/** In lines of at most so many columns, between words; of more than `most` lines the rest is `…`. */
+export function wrapped(text: string, columns: number, most: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ').filter(Boolean)) {
+    const longer = line === '' ? cut(word, columns) : `${line} ${word}`;
+    if (widthOf(longer) <= columns) {
+      line = longer;
+      continue;
+    }
+    if (lines.length === most - 1) return [...lines, cut(longer, columns)];
+    lines.push(line);
+    line = cut(word, columns);
+  }
+  return line === '' ? lines : [...lines, line];
+}
+
 export function pad(text: string, columns: number): string {
   return text + ' '.repeat(Math.max(0, columns - widthOf(text)));
 }

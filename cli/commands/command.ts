@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { access } from 'node:fs/promises';
-import { SlipwayError } from '../../functions/errors.ts';
 import type { CommandMessage } from '../../functions/google/commands.ts';
 import type { Rollout } from '../../functions/rollout/record.ts';
 import type { Store } from '../../functions/store/store.ts';
@@ -155,13 +154,4 @@ function answerOf({ waited }: CommandReport): Answer {
   if (waited === 'interrupted') return 'interrupted';
   if (waited === 'late') return 'unknown';
   return waited.is === 'done' ? 'yes' : 'no';
-}
-
-/** @throws SlipwayError as the function would refuse it, before anything is sent */
-export function checkDigest(digest: string): void {
-  if (/^sha256:[0-9a-f]{64}$/.test(digest)) return;
-  throw new SlipwayError(`--digest ${digest}: expected sha256: and 64 hexadecimal digits.`, {
-    code: 'InvalidArgument',
-    operation: 'read the digest',
-  });
 }

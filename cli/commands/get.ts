@@ -4,7 +4,7 @@ import { data, type Format, yamlWriter } from '../data.ts';
 import { type Answer, json, lines, painter, type Terminal } from '../output.ts';
 import { answerOf, findRollout, interruption, lookEveryMs, poll, shownRollout } from '../records.ts';
 import { readStore, withStore } from '../store.ts';
-import { drawTree } from '../tree.ts';
+import { drawScreen } from '../tree.ts';
 import { lineView, type RolloutView, treeView } from '../view.ts';
 
 export interface GetOptions {
@@ -20,10 +20,10 @@ export async function getRollout(name: string, options: GetOptions, terminal: Te
     );
   }
   const rollout = await readStore(terminal, name, store => findRollout(store, name));
-  const width = terminal.columns ?? Number.POSITIVE_INFINITY;
+  const size = { columns: terminal.columns ?? Number.POSITIVE_INFINITY, rows: Number.POSITIVE_INFINITY };
   terminal.out(
     options.output === 'text'
-      ? lines(drawTree(rollout, Date.now(), width, painter(terminal)))
+      ? lines(drawScreen(rollout, Date.now(), size, painter(terminal)))
       : await data(shownRollout(rollout), options.output),
   );
   return 'yes';

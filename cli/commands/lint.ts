@@ -23,8 +23,10 @@ export async function lint(
   terminal: Terminal,
 ): Promise<Answer> {
   const files = named.length > 0 ? named : [policyFileOf(undefined, terminal.env), ...(await workflows())];
+  const { requestsPerSecond, stableErrorRatio } = options;
+  const traffic = { requestsPerSecond, stableErrorRatio };
   const linted: LintedFile[] = [];
-  for (const file of files) linted.push(await lintFile(file, await readText(file), options));
+  for (const file of files) linted.push(lintFile(file, await readText(file), traffic));
   terminal.out(
     options.output === 'text' ? lines(report(linted, painter(terminal))) : await data(linted, options.output),
   );

@@ -8,7 +8,7 @@ import { type Answer, lines, painter, type Terminal } from '../output.ts';
 import { nothingOnRecord, type OnRecord, type PlannedPush, planService } from '../plan.ts';
 import { planReport } from '../plan-report.ts';
 import { policyFileOf, readPolicy } from '../policy-file.ts';
-import { configuredStore, onRecord } from '../store.ts';
+import { onRecord, readStore } from '../store.ts';
 
 export interface PlanOptions {
   readonly policy?: string | undefined;
@@ -33,19 +33,19 @@ export async function plan(
   const looked = reference && (await look(reference, services, options, terminal));
   const nowMs = Date.now();
   const pinned = looked?.digest && reference?.tag ? { digest: looked.digest, tag: reference.tag } : undefined;
-  const records = await readRecords(services, pinned, terminal.env);
+  const records = await readRecords(services, pinned, terminal);
   const plans = services.map((service, index) =>
     planService(
       service,
       reference && pushOf(reference, looked, service.name),
       records?.[index] ?? nothingOnRecord(service.name),
-      options,
+      { requestsPerSecond: options.requestsPerSecond, stableErrorRatio: options.stableErrorRatio },
       nowMs,
     ),
   );
   const image =
     reference && formatReference({ ...reference, ...(looked?.digest ? { digest: looked.digest } : {}) });
-  const report = { image, plans, notVerified: looked?.problem, store: terminal.env['SLIPWAY_STORE'] };
+  const report = { image, plans, notVerified: looked?.problem, hasRecords: records !== undefined };
   terminal.out(
     options.output === 'text'
       ? lines(planReport(report, painter(terminal)))
@@ -114,15 +114,13 @@ function pushOf(reference: Reference, looked: Looked | undefined, service: strin
 async function readRecords(
   services: readonly Service[],
   push: { digest: string; tag: string } | undefined,
-  env: NodeJS.ProcessEnv,
+  terminal: Terminal,
 ): Promise<OnRecord[] | undefined> {
-  const store = await configuredStore(env);
-  if (!store) return undefined;
-  try {
+  const { env } = terminal;
+  if (!env['SLIPWAY_STORE'] && !env['GOOGLE_CLOUD_PROJECT']) return undefined;
+  return readStore(terminal, 'the records', async store => {
     const records: OnRecord[] = [];
     for (const { name } of services) records.push(await onRecord(store, name, push));
     return records;
-  } finally {
-    await store.close();
-  }
+  });
 }

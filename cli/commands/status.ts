@@ -8,15 +8,16 @@ import {
   findRollout,
   interruption,
   lookEveryMs,
+  type Pushed,
   poll,
+  pushName,
   rolloutNamed,
   shownRollout,
 } from '../records.ts';
 import { withStore } from '../store.ts';
 import { marked, placeOf } from '../tree.ts';
 
-export interface StatusOptions {
-  readonly tag?: string | undefined;
+export interface StatusOptions extends Pushed {
   /** undefined answers at once. */
   readonly timeoutMs?: number | undefined;
   readonly output: Format;
@@ -26,7 +27,7 @@ export interface StatusOptions {
 export async function status(name: string, options: StatusOptions, terminal: Terminal): Promise<Answer> {
   return withStore(terminal, async store => {
     if (options.timeoutMs === undefined) {
-      const rollout = await findRollout(store, name, options.tag);
+      const rollout = await findRollout(store, name, options);
       await say(rollout, options, terminal);
       return answerOf(rollout);
     }
@@ -40,19 +41,23 @@ async function wait(
   options: StatusOptions & { readonly timeoutMs: number },
   terminal: Terminal,
 ): Promise<Answer> {
-  const { tag, timeoutMs } = options;
+  const { tag, digest, timeoutMs } = options;
+  const isPush = tag !== undefined || digest !== undefined;
   const interrupted = interruption(terminal);
   const signal = AbortSignal.any([interrupted.signal, AbortSignal.timeout(timeoutMs)]);
-  // With a tag it may be asked for before the push has arrived.
-  let last = tag === undefined ? await findRollout(store, name) : undefined;
+  // What was pushed may be asked for before the push has arrived.
+  let last = isPush ? undefined : await findRollout(store, name);
   const id = last?.id;
   try {
     const ended = await withProgress(
       terminal,
-      () => printable(last ? `${last.id} ${last.phase}: ${placeOf(last)}` : `no rollout of ${tag} yet`),
+      () =>
+        printable(
+          last ? `${last.id} ${last.phase}: ${placeOf(last)}` : `no rollout of ${pushName(options)} yet`,
+        ),
       () =>
         poll(
-          () => (id === undefined ? rolloutNamed(store, name, tag) : store.read('rollout', id)),
+          () => (id === undefined ? rolloutNamed(store, name, options) : store.read('rollout', id)),
           rollout => rollout !== undefined && isFinal(rollout),
           { everyMs: lookEveryMs(terminal.env), signal },
           rollout => {
@@ -62,7 +67,7 @@ async function wait(
     );
     if (interrupted.signal.aborted) return 'interrupted';
     // Says what there is instead, too.
-    last ??= await findRollout(store, name, tag);
+    last ??= await findRollout(store, name, options);
     await say(last, options, terminal);
     if (ended) return answerOf(ended);
     terminal.err(`Not over within ${timeoutMs / 1000} s; --timeout allows more.\n`);

@@ -33,7 +33,10 @@ export interface ServiceRow {
   readonly openIncidents: number;
 }
 
-/** GET api/rollouts?service=NAME&after=ID: newest first; of all services without `service`. */
+/**
+ * GET api/rollouts?service=NAME&phases=A,B&after=ID: newest first; of all services without `service`, in any phase without
+ * `phases`.
+ */
 export interface RolloutPage {
   readonly rollouts: readonly RolloutRow[];
   readonly next?: string;

@@ -40,12 +40,15 @@ interface Feed {
   stop(): void;
 }
 
+/** Told once why what is watched cannot be read any more. */
+export type OnTrouble = (key: string, error: unknown) => void;
+
 /** Each thing that is watched is read once per interval however many watch it, and not at all once nobody does. */
-export function openFeeds(after: After): Feeds {
+export function openFeeds(after: After, onTrouble: OnTrouble): Feeds {
   const feeds = new Map<string, Feed>();
   return {
     async join(subject, lastId) {
-      const feed = feeds.get(subject.key) ?? openFeed(subject, after);
+      const feed = feeds.get(subject.key) ?? openFeed(subject, after, onTrouble);
       feeds.set(subject.key, feed);
       const seat: { line: Line | undefined } = { line: undefined };
       feed.seats.add(seat);
@@ -76,7 +79,7 @@ export function openFeeds(after: After): Feeds {
 /** Whoever cannot be reached now is not asked as often. */
 const REST_MS = 5000;
 
-function openFeed<T>(subject: Subject<T>, after: After): Feed {
+function openFeed<T>(subject: Subject<T>, after: After, onTrouble: OnTrouble): Feed {
   const seats: Feed['seats'] = new Set();
   let view: T;
   /** For all who come at the same time and know nothing; with the next view another time of day is told. */
@@ -106,7 +109,10 @@ function openFeed<T>(subject: Subject<T>, after: After): Feed {
     } catch (error) {
       const why = error instanceof SlipwayError ? error.message : 'the console cannot read its records';
       const text = problemText(why);
-      if (text !== problem) tell(text);
+      if (text !== problem) {
+        tell(text);
+        onTrouble(subject.key, error);
+      }
       problem = text;
       next(REST_MS);
     }

@@ -1,7 +1,7 @@
 import type { Dependencies } from '../dependencies.ts';
 import { SlipwayError } from '../errors.ts';
 import type { Service } from '../rollout/policy.ts';
-import { isFinal, newServiceState, type Rollout } from '../rollout/record.ts';
+import { isFinal, newServiceState, type Phase, type Rollout } from '../rollout/record.ts';
 import type { World } from '../rollout/world.ts';
 import type { Store } from '../store/store.ts';
 import { type Around, startsAnother } from './buttons.ts';
@@ -66,9 +66,11 @@ export async function readRollouts(
   deps: Readers,
   service: string | undefined,
   after: string | undefined,
+  phases: readonly Phase[] = [],
 ): Promise<RolloutPage> {
   const store = await deps.store();
-  const found = await store.list('rollout', { service, after, limit: PAGE_ROWS + 1 }, ROW_FIELDS);
+  const where = { service, phases, after, limit: PAGE_ROWS + 1 };
+  const found = await store.list('rollout', where, ROW_FIELDS);
   const rollouts = found.slice(0, PAGE_ROWS).map(rolloutRow);
   const last = rollouts.at(-1);
   return { rollouts, ...(found.length > PAGE_ROWS && last ? { next: last.id } : {}) };

@@ -1,4 +1,5 @@
 import type { Dependencies } from '../dependencies.ts';
+import { PHASES, type Phase } from '../rollout/record.ts';
 import { assetsIn } from './assets.ts';
 import type { Me } from './contract.ts';
 import { refuseCrossSite, refuseOtherSites } from './cross-site.ts';
@@ -42,7 +43,10 @@ export function openConsole(deps: Dependencies): Console {
     return allowing(asked, 'GET', async () => {
       if (path === 'me') return json(200, { actor, project: deps.settings.project } satisfies Me);
       if (path === 'services') return json(200, await readServices(deps, text('search'), text('after')));
-      if (path === 'rollouts') return json(200, await readRollouts(deps, text('service'), text('after')));
+      if (path === 'rollouts') {
+        const phases = phasesIn(text('phases'));
+        return json(200, await readRollouts(deps, text('service'), text('after'), phases));
+      }
       if (path === 'watch') return watch(asked);
       const [, rollout, isSignals] = /^rollouts\/([^/]+)(\/signals)?$/.exec(path) ?? [];
       if (rollout === undefined) throw new Refusal(404, `the console has no api/${path}`);
@@ -64,6 +68,13 @@ async function allowing<T>({ method }: Asked, wanted: 'GET' | 'POST', answer: ()
   if (method === wanted || (wanted === 'GET' && method === 'HEAD')) return answer();
   const allow = wanted === 'GET' ? 'GET, HEAD' : 'POST';
   throw new Refusal(405, `expected ${allow}, found ${method}`, { allow });
+}
+
+function phasesIn(text: string | undefined): Phase[] {
+  const wanted = text?.split(',') ?? [];
+  const phases = PHASES.filter(phase => wanted.includes(phase));
+  if (phases.length === new Set(wanted).size) return phases;
+  throw new Refusal(400, `expected phases among ${PHASES.join(', ')}`);
 }
 
 function decode(part: string): string {

@@ -1,7 +1,9 @@
+import type { Dependencies } from '../dependencies.ts';
+import { isFinal } from '../rollout/record.ts';
+import { problemFields } from '../telemetry/log.ts';
 import { rolloutChange, rolloutEvent, servicesChange, servicesEvent } from './changes.ts';
 import type { RolloutView, ServiceRow } from './contract.ts';
 import { type Feeds, openFeeds, type Seat, type Subject } from './feed.ts';
-import { isFinal } from '../rollout/record.ts';
 import { type After, type Asked, bounded, Refusal, type Stream } from './http.ts';
 import { openLine } from './line.ts';
 import { PAGE_ROWS, type Readers, readRollout, serviceRowsReader } from './records.ts';
@@ -18,8 +20,15 @@ const AT_REST = 3;
 /** `GET api/watch`: answers with server-sent events until the listener has gone, or for four minutes. */
 export type Watch = (asked: Asked) => Promise<Stream>;
 
-export function openWatch(deps: Readers, after: After, mostListeners = MOST_LISTENERS): Watch {
-  const feeds = openFeeds(after);
+export function openWatch(
+  deps: Readers & Pick<Dependencies, 'log'>,
+  after: After,
+  mostListeners = MOST_LISTENERS,
+): Watch {
+  const feeds = openFeeds(after, (key, error) => {
+    const message = error instanceof Error ? error.message : String(error);
+    deps.log('ERROR', `the console cannot watch ${key} any more: ${message}`, problemFields(error));
+  });
   return async asked => {
     if (asked.method !== 'GET')
       throw new Refusal(405, `expected GET, found ${asked.method}`, { allow: 'GET' });

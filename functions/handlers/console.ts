@@ -4,6 +4,7 @@ import { type Answer, type Asked, json, type Outlet, Refusal, type Stream } from
 import { type Console, openConsole } from '../console/routes.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { type ErrorCode, SlipwayError } from '../errors.ts';
+import { problemFields } from '../telemetry/log.ts';
 
 const consoles = new WeakMap<Dependencies, Console>();
 
@@ -35,7 +36,8 @@ function problem(deps: Dependencies, asked: Asked, error: unknown): Answer {
   const message = cause instanceof Error ? cause.message : String(cause);
   const isMissing = cause instanceof SlipwayError && cause.code === 'NotFound';
   if (cause !== undefined && !isMissing) {
-    deps.log('ERROR', `the console could not answer ${asked.method} ${asked.path}: ${message}`);
+    const told = `the console could not answer ${asked.method} ${asked.path}: ${message}`;
+    deps.log('ERROR', told, problemFields(cause));
   }
   if (error instanceof Refusal) return said(asked, error.status, error.message, error.headers);
   if (!(error instanceof SlipwayError)) return said(asked, 500, 'the console failed; its log says why');

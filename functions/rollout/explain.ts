@@ -80,11 +80,12 @@ function whatServes({ targets }: Rollout): string {
   return `what served before serves again${lost.length > 0 ? `, but NOT on ${lost.join(', ')}` : ''}`;
 }
 
-/** A name that it begins with stays as it is written. */
-function sentence(text: string, { service, tag }: Pick<Rollout, 'service' | 'tag'>): string {
-  const [first = '', ...rest] = text.trimEnd().replace(/\.$/, '');
-  const isName = [service, tag].some(name => text.startsWith(`${name} `));
-  return `${isName ? first : first.toUpperCase()}${rest.join('')}.`;
+/** A name that it begins with stays as it is written: `hello goes on`, `v2 replaces it`, `hello.us is not ready`. */
+function sentence(text: string, { service, tag }: Rollout): string {
+  const [word = ''] = /^[a-z]+(?=[ :,;]|$)/.exec(text) ?? [];
+  const isName = word === '' || word === service || word === tag;
+  const begun = isName ? text : `${word.slice(0, 1).toUpperCase()}${text.slice(1)}`;
+  return `${begun.trimEnd().replace(/\.$/, '')}.`;
 }
 
 function count(amount: number, noun: string): string {
@@ -127,7 +128,7 @@ function caused({ kind, message, atMs }: Cause): string[] {
   return [`${CAUSES[kind]}, ${timestamp(atMs)}.`, message];
 }
 
-function restored({ cause, history, targets }: Rollout): string[] {
+function restored({ phase, cause, history, targets }: Rollout): string[] {
   if (!cause) return [];
   return Object.entries(targets).flatMap(([name, { status, message, stable, isTouched }]) => {
     if (!isTouched) return [`${name}: nothing was changed on it.`];
@@ -138,7 +139,9 @@ function restored({ cause, history, targets }: Rollout): string[] {
       const after = span((done.atMs - cause.atMs) / 1000);
       return [`${name}: restored${toWhat(stable)}, ${timestamp(done.atMs)}, ${after} after the cause.`];
     }
-    return [`${name}: ${status}${message === '' ? '' : `: ${message}`}`];
+    const stands = `${status}${message === '' ? '' : `: ${message}`}`;
+    const isDue = phase === 'RollingBack' && status !== 'Restored' && status !== 'Failed';
+    return [`${name}: ${isDue ? `not restored yet, ${stands}` : stands}`];
   });
 }
 

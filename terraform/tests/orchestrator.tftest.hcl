@@ -68,7 +68,7 @@ run "nothing_but_the_services_given" {
   }
 
   assert {
-    condition     = alltrue([for function in google_cloudfunctions2_function.this : function.service_config[0].environment_variables["NODE_OPTIONS"] == "--enable-source-maps"])
+    condition     = alltrue([for function in google_cloudfunctions2_function.this : function.service_config[0].environment_variables["NODE_OPTIONS"] == "--enable-source-maps" && function.service_config[0].environment_variables["NODE_ENV"] == "production"])
     error_message = "expected stack traces that name the sources"
   }
 

@@ -1,13 +1,14 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
+import { parse } from 'yaml';
 import { buildCommandLine } from '../../cli/build.ts';
 import type { Verdict } from '../../functions/image/verdict.ts';
 import { newServiceState } from '../../functions/rollout/record.ts';
 import { sqliteStore } from '../../functions/store/sqlite.ts';
 import { realClock } from '../../local/clock.ts';
 import { type HttpHandler, type HttpServer, serve } from '../../local/http.ts';
-import { buildImage, type BuildOptions } from '../../local/images/build.ts';
+import { type BuildOptions, buildImage } from '../../local/images/build.ts';
 import { pushImage } from '../../local/images/push.ts';
 import { RegistryCore } from '../../local/registry/core.ts';
 import { registryHandler } from '../../local/registry/http.ts';
@@ -231,6 +232,10 @@ describe('slipway lint', () => {
     expect(clean.stdout).toContain(`${policy}: 0 errors, `);
 
     const strict = await cli.run(['lint', '--strict', '--rps', '0.01', '--output', 'json', policy]);
+    expect(strict.stdout).not.toContain('"strict"');
+    const yaml = await cli.run(['lint', '--strict', '--rps', '0.01', '--output', 'yaml', policy]);
+    expect(yaml).toMatchObject({ code: 1, stderr: '' });
+    expect(parse(yaml.stdout)).toEqual(JSON.parse(strict.stdout));
     expect(strict.code).toBe(1);
     expect(JSON.parse(strict.stdout)).toMatchObject([
       {
@@ -269,3 +274,16 @@ async function contentsOf(folder: string): Promise<Record<string, string>> {
   const read = files.map(async file => [path.relative(folder, file), await readFile(file, 'utf8')] as const);
   return Object.fromEntries(await Promise.all(read));
 }
+
+test.each([
+  ['the records', ['list']],
+  ['the executions', ['workflows', 'list']],
+  ['what a plan goes by', ['plan', '--policy', path.join(APP, '..', 'rollouts.yaml')]],
+])('%s of a project without credentials: what to do, and no stack', async (_what, argv) => {
+  const ended = await cli.run(['--project', 'acme', ...argv], {
+    GOOGLE_APPLICATION_CREDENTIALS: '/nowhere.json',
+  });
+  expect(ended).toMatchObject({ code: 2, stdout: '' });
+  expect(ended.stderr).toContain('gcloud auth application-default login');
+  expect(ended.stderr).not.toContain('    at ');
+});

@@ -146,7 +146,8 @@ resource "google_cloudfunctions2_function" "this" {
     environment_variables = merge(
       { for name, value in local.environment : name => value if name == "SLIPWAY_CONSOLE_IDENTITY" ? each.key == "console" : value != "" },
       # Stack traces name the lines of the sources; the bundle has maps of Slipway's own.
-      { NODE_OPTIONS = "--enable-source-maps" },
+      # In production Express answers a body that is no JSON without a stack trace.
+      { NODE_OPTIONS = "--enable-source-maps", NODE_ENV = "production" },
       var.traces ? { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT = "https://telemetry.googleapis.com/v1/traces" } : {},
     )
 

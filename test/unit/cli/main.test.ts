@@ -32,7 +32,17 @@ describe('usage', () => {
     [
       'a digest that is none',
       ['rollout', 'hello', '--digest', 'abc'],
-      'expected sha256: and 64 hexadecimal digits',
+      'Expected sha256: and 64 hexadecimal digits',
+    ],
+    [
+      'a state that no execution has',
+      ['workflows', 'executions', '--state', 'dead'],
+      'Expected one of ACTIVE, SUCCEEDED, FAILED',
+    ],
+    [
+      'a password in a URL',
+      ['load', 'http://ann:secret@127.0.0.1/'],
+      'without a password; --header sends one',
     ],
     ['a rollout without a digest', ['rollout', 'hello'], "required option '--digest <digest>' not specified"],
   ])('%s ends with 2 before anything is asked', async (_what, argv, message) => {

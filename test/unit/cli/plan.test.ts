@@ -145,7 +145,7 @@ describe('the report', () => {
   test('tells outcome, verdict, waves and what can be seen', () => {
     const plans = [planFor(aService(), {}, { active: 'hello-9' })];
     const lines = planReport(
-      { image: `${IMAGE}:v1`, plans, notVerified: undefined, store: 'sqlite:x' },
+      { image: `${IMAGE}:v1`, plans, notVerified: undefined, hasRecords: true },
       paint,
     );
     expect(lines[0]).toBe(`A push of ${IMAGE}:v1`);
@@ -162,12 +162,14 @@ describe('the report', () => {
 
   test('of a service that is not meant is one line, and a missing store is told', () => {
     const plans = [planFor(aService(), { tag: 'main', verdict: undefined })];
-    expect(planReport({ image: `${IMAGE}:main`, plans, notVerified: 'x', store: undefined }, paint)).toEqual([
-      `A push of ${IMAGE}:main`,
-      '',
-      'hello: nothing would start: the tag main is none of v*',
-      '',
-      expect.stringContaining('No store is configured (SLIPWAY_STORE)'),
-    ]);
+    expect(planReport({ image: `${IMAGE}:main`, plans, notVerified: 'x', hasRecords: false }, paint)).toEqual(
+      [
+        `A push of ${IMAGE}:main`,
+        '',
+        'hello: nothing would start: the tag main is none of v*',
+        '',
+        expect.stringContaining('Without --project, --local or SLIPWAY_STORE '),
+      ],
+    );
   });
 });

@@ -118,6 +118,19 @@ describe('get rollout --watch', () => {
     expect(paper.output.endsWith('\u001b[?25h')).toBe(true);
   });
 
+  test('ends when the local cloud whose records it reads is gone', async () => {
+    const file = path.join(folder, 'short.sqlite');
+    const short = sqliteStore(file);
+    await short.transact(async transaction => transaction.write('rollout', id, waiting.rollout));
+    await short.close();
+    const paper = new Paper({ SLIPWAY_STORE: `sqlite:${file}` });
+    const watching = run(['get', 'rollout', id, '-w'], paper);
+    await until(() => paper.output.includes('Paused at wave 1 step 4'));
+    await rm(file);
+    expect(await watching).toBe(2);
+    expect(paper.errors).toContain('short.sqlite, which cannot be read: ENOENT');
+  });
+
   test('gives a line of JSON for every change', async () => {
     const paper = new Paper(env);
     const watching = run(['get', 'rollout', id, '-w', '-o', 'json'], paper);
@@ -193,6 +206,18 @@ describe('status', () => {
     expect(paper.output).toMatch(/^hello-2 \(v2\): ✔ Healthy/);
   });
 
+  test('takes no earlier rollout of a tag for the digest that was pushed', async () => {
+    const [first, second] = ['1', '2'].map(digit => `sha256:${digit.repeat(64)}`) as [string, string];
+    await save({ ...healthy, id: 'other-main', service: 'other', tag: 'main', digest: first });
+    const asked = (digest: string) => slipway('status', 'other', '--tag', 'main', '--digest', digest);
+    expect(await asked(first)).toMatchObject({ code: 0 });
+    expect(await asked(second)).toMatchObject({
+      code: 2,
+      output: '',
+      errors: `other has had no rollout of main@${second} yet.\n`,
+    });
+  });
+
   test('says where it is when time is up', async () => {
     const { code, output, errors } = await slipway('status', 'hello', '--timeout', '10ms');
     expect(code).toBe(2);
@@ -216,7 +241,7 @@ describe('explain', () => {
     expect(code).toBe(0);
     expect(output).toMatch(/^hello v1 \(sha256:aaaaaaaaaaaa\) waits and does not advance by itself\. /);
     expect(output).toMatch(
-      /\nWaiting:\n {2}Hello is frozen by ann, waiting for unfreeze\.\n {2}At wave 1 step 4 since /,
+      /\nWaiting:\n {2}hello is frozen by ann, waiting for unfreeze\.\n {2}At wave 1 step 4 since /,
     );
     expect(output).toMatch(/\nMore:\n {2}Logs: https:\/\/console\.cloud\.google\.com\/logs\/query;/);
     expect(output).toMatch(/\n {2}Monitoring: https:\S+project=acme\n/);
@@ -232,6 +257,27 @@ describe('explain', () => {
     expect(output).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
     expect(output).toContain('[31m back   <b> next');
   });
+});
+
+test.each([
+  [
+    'a file that is no database',
+    import.meta.filename,
+    /^SLIPWAY_STORE names .*reading\.test\.ts, which cannot be read: /,
+  ],
+  ['no file', '/nowhere/records.sqlite', /^SLIPWAY_STORE names \/nowhere\/records\.sqlite, which cannot/],
+])('a store in %s ends with 2 and is named', async (_what, file, message) => {
+  const paper = new Paper({ SLIPWAY_STORE: `sqlite:${file}` });
+  expect(await run(['list', '-o', 'json'], paper)).toBe(2);
+  expect(paper).toMatchObject({ output: '', errors: expect.stringMatching(message) });
+});
+
+test('a kind of store that there is not is told', async () => {
+  const paper = new Paper({ SLIPWAY_STORE: 'records.sqlite' });
+  expect(await run(['list'], paper)).toBe(2);
+  expect(paper.errors).toContain(
+    'expected firestore, firestore:DATABASE or sqlite:FILE, found "records.sqlite"',
+  );
 });
 
 test('without a project, a store or a local cloud it says what to name', async () => {

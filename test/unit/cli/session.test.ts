@@ -26,10 +26,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 describe('the environment of a command', () => {
   test('is the process’s where nothing else is asked for', async () => {
-    expect(await environmentFor({ A: '1', SLIPWAY_LOCAL: '0' }, NONE, folder)).toEqual({
-      A: '1',
-      SLIPWAY_LOCAL: '0',
-    });
+    expect(await environmentFor({ A: '1', SLIPWAY_LOCAL: '0' }, NONE, folder)).toEqual({ A: '1' });
   });
 
   test('is the local cloud’s, from the nearest folder above, the project as asked for', async () => {
@@ -43,6 +40,11 @@ describe('the environment of a command', () => {
     });
     const asked = await environmentFor({}, { ...NONE, local: file, project: 'mine' }, '/');
     expect(asked).toMatchObject({ GOOGLE_CLOUD_PROJECT: 'mine', SLIPWAY_STORE: 'sqlite:x' });
+  });
+
+  test('is not the local cloud’s where a project is named and only the shell says local', async () => {
+    const env = await environmentFor({ SLIPWAY_LOCAL: '1' }, { ...NONE, project: 'prod' }, folder);
+    expect(env).toEqual({ GOOGLE_CLOUD_PROJECT: 'prod' });
   });
 
   test.each([

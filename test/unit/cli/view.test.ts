@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Screen } from '../../../cli/output.ts';
-import { drawTree, fitTree } from '../../../cli/tree.ts';
+import { drawScreen, drawTree, fitTree } from '../../../cli/tree.ts';
 import { lineView, treeView } from '../../../cli/view.ts';
 import { note } from '../../../functions/rollout/record.ts';
 import { aService, aWorld, play, START_MS, UNTIL_GATE } from '../../worlds.ts';
@@ -107,4 +107,27 @@ test('elsewhere lines are appended, each entry of the history once', () => {
   expect(text).toBe(
     '09:00:00.000  Pending      v1 was pushed as sha256:aaaaaaaaaaaa, for hello\n09:00:01.000  Pending      Starting [2J v1\n',
   );
+});
+
+describe('on a narrow screen', () => {
+  const { rollout } = play(aWorld(), UNTIL_GATE).world;
+  const said = { ...rollout, message: 'Halt hello wave 1: canary success rate 80.00% of 50 requests' };
+
+  test('what the tree has no room for stands below it', () => {
+    const lines = drawScreen(said, START_MS, { columns: 60, rows: 24 });
+    expect(lines.slice(0, -4)).toEqual(drawTree(said, START_MS, 60));
+    expect(lines.slice(-4)).toEqual([
+      '',
+      'v1: Halt hello wave 1: canary success rate 80.00% of 50',
+      'requests',
+      'wave 1: step 4 of 4',
+    ]);
+  });
+
+  test('a screen that is low, or wide enough, has the tree alone', () => {
+    const low = drawScreen(said, START_MS, { columns: 60, rows: 6 });
+    expect(low).toEqual(fitTree(drawTree(said, START_MS, 60), said, 6));
+    const wide = drawScreen(said, START_MS, { columns: 200, rows: 24 });
+    expect(wide).toEqual(drawTree(said, START_MS, 200));
+  });
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { cut, pad, widthOf } from '../../../cli/width.ts';
+import { cut, pad, widthOf, wrapped } from '../../../cli/width.ts';
 
 test.each([
   ['', 0],
@@ -20,6 +20,13 @@ test('a text is cut by columns, never in the middle of a character', () => {
   expect(cut('日本語', 4)).toBe('日…');
   expect(cut('👍👍', 3)).toBe('👍…');
   expect(cut('x'.repeat(10_000), 0)).toBe('');
+});
+
+test('a text is wrapped between words, and what is too much is left out', () => {
+  expect(wrapped('one two  three', 7, 3)).toEqual(['one two', 'three']);
+  expect(wrapped('one two three four', 8, 2)).toEqual(['one two', 'three f…']);
+  expect(wrapped('日本語 b', 5, 2)).toEqual(['日本…', 'b']);
+  expect(wrapped(' ', 5, 2)).toEqual([]);
 });
 
 test('a text is padded by columns', () => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { openFeeds, type Feeds, type Subject } from '../../../functions/console/feed.ts';
+import { type Feeds, openFeeds, type Subject } from '../../../functions/console/feed.ts';
 import { openLine } from '../../../functions/console/line.ts';
 import { SlipwayError } from '../../../functions/errors.ts';
 import { VirtualClock } from '../../../local/clock.ts';
@@ -11,6 +11,7 @@ let reads: number;
 let failure: Error | undefined;
 let clock: VirtualClock;
 let feeds: Feeds;
+let troubles: [string, unknown][];
 
 const counter: Subject<number> = {
   key: 'counter',
@@ -31,7 +32,11 @@ beforeEach(() => {
   reads = 0;
   failure = undefined;
   clock = new VirtualClock();
-  feeds = openFeeds((ms, callback) => clock.after(ms, callback));
+  troubles = [];
+  feeds = openFeeds(
+    (ms, callback) => clock.after(ms, callback),
+    (key, error) => troubles.push([key, error]),
+  );
 });
 
 async function listen(lastId?: string, subject = counter): Promise<Paper> {
@@ -187,11 +192,13 @@ describe('when the records cannot be read', () => {
     expect(told(paper).slice(2)).toEqual([['rollout', 1]]);
   });
 
-  test('what is no error of ours is not repeated to them', async () => {
+  test('what is no error of ours is not repeated to them, but told once to whoever keeps the log', async () => {
     const paper = await listen();
     failure = new Error('password=hunter2');
     await clock.advance(1000);
     expect(told(paper).at(-1)).toEqual(['problem', { message: 'the console cannot read its records' }]);
+    await clock.advance(20_000);
+    expect(troubles).toEqual([['counter', failure]]);
   });
 });
 

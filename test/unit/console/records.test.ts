@@ -99,6 +99,13 @@ describe('rollouts', () => {
     expect((await readRollouts(office.deps, 'nobody', undefined)).rollouts).toEqual([]);
   });
 
+  test('in some phases alone are found behind many others', async () => {
+    await putRollouts(150);
+    await office.put({ ...gated.rollout, id: 'hello-late', createdMs: START_MS - 1, phase: 'RollingBack' });
+    const { rollouts } = await readRollouts(office.deps, undefined, undefined, ['RollingBack', 'Pending']);
+    expect(rollouts.map(({ id }) => id)).toEqual(['hello-late']);
+  });
+
   test('that come to exactly a hundred are one page', async () => {
     await putRollouts(100);
     expect((await readRollouts(office.deps, undefined, undefined)).next).toBeUndefined();

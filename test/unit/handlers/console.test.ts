@@ -257,6 +257,14 @@ test.each([
   expect(await answer.json()).toEqual({ message: 'expected a name of at most 300 characters, found 301' });
 });
 
+test('rollouts are asked for by phase, and a phase that is none is refused', async () => {
+  const ids = async (phases: string) =>
+    Object(await (await get(`/api/rollouts?phases=${phases}`)).json()).rollouts.map(Object).length;
+  expect(await ids('Paused,RollingBack')).toBe(1);
+  expect(await ids('Pending')).toBe(0);
+  expect((await get('/api/rollouts?phases=Paused,Nonsense')).status).toBe(400);
+});
+
 describe('who watches', () => {
   test('a rollout hears of it until they go', async () => {
     const aborter = new AbortController();

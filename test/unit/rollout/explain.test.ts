@@ -97,9 +97,26 @@ describe('a rollout that the judge failed', () => {
   test('tells that no push starts it, and what lifts that', () => {
     expect(fact(explanation, 'Quarantine')).toEqual([
       'No push starts this digest since 2026-01-05 09:00:12 UTC.',
-      'A person can lift that and start anew: slipway retry hello',
+      expect.stringMatching(/^A person can lift that and start anew: slipway retry hello-[0-9a-f]{10}$/),
     ]);
   });
+});
+
+test.each([
+  ['hello goes on', 'hello goes on.'],
+  ['v1 was pushed', 'v1 was pushed.'],
+  ['hello.us is not ready', 'hello.us is not ready.'],
+  ['held by ann. ', 'Held by ann.'],
+])('the sentence of "%s" writes no name otherwise', (message, sentence) => {
+  const { rollout, service } = play(aWorld(), UNTIL_FIRST_PAUSE).world;
+  expect(explained({ rollout: { ...rollout, message }, service }).headline).toMatch(
+    new RegExp(` is on its way\\. ${sentence}$`),
+  );
+});
+
+test('while it is rolled back it says what is not restored yet', () => {
+  const { world } = play(aWorld(), [...UNTIL_FIRST_PAUSE, looked(FAILED)]);
+  expect(fact(explained(world), 'Restored')[0]).toMatch(/^us: not restored yet, Canary/);
 });
 
 test('a target that could not be restored is in the sentence', () => {
@@ -150,7 +167,7 @@ describe('a rollout that waits', () => {
   test('says who holds it', () => {
     const frozen: ServiceState = { ...world.service, frozen: { by: 'ann', reason: 'sale', sinceMs: 0 } };
     expect(fact(explained({ ...world, service: frozen }), 'Waiting')[0]).toBe(
-      'Hello is frozen by ann (sale), waiting for unfreeze.',
+      'hello is frozen by ann (sale), waiting for unfreeze.',
     );
   });
 
