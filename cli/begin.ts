@@ -4,7 +4,7 @@ import { printable, terminalOf } from './output.ts';
 
 /** Runs the command line in this process. */
 export async function begin(process: NodeJS.Process): Promise<void> {
-  process.stdout.on('error', leave);
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', leave);
   // What Node and Google's clients warn of is not for who runs this: experiments, lookups that failed.
   if (!process.env['SLIPWAY_DEBUG']) process.removeAllListeners('warning');
   try {

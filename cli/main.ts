@@ -11,6 +11,11 @@ import { addTools } from './tools.ts';
 
 /** Runs the command line and gives its exit code. Commands are loaded when they are called. */
 export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
+  // Not an option of the program: `local push` has one of that name, and the program's would be taken for it.
+  if (argv[0] === '--version') {
+    terminal.out(`${metadata.version}\n`);
+    return EXIT_CODES.yes.code;
+  }
   let answer: Answer = 'yes';
   const program = commandLine(terminal, given => {
     answer = given;
@@ -46,8 +51,10 @@ export function commandLine(given: Terminal, finish: Finish): Command {
       'the local cloud that runs here: npm start; FILE is its .slipway/local.json (default: SLIPWAY_LOCAL)',
     )
     .option('--no-color', 'no colours, as with NO_COLOR')
-    .version(metadata.version, '--version', 'which version this is')
-    .addHelpText('after', `${example('slipway get rollout hello --watch')}\n\nExit codes:\n${exitCodes()}`)
+    .addHelpText(
+      'after',
+      `${example('slipway get rollout hello --watch')}\n\nslipway --version tells which one this is.\n\nExit codes:\n${exitCodes()}`,
+    )
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({

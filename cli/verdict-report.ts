@@ -1,6 +1,7 @@
 import { formatPlatform, parsePlatform } from '../functions/image/platforms.ts';
 import { formatReference, type Reference } from '../functions/image/reference.ts';
 import type { Difference, Reason, Verdict, VerifiedPlatform } from '../functions/image/verdict.ts';
+import { shortDigest } from '../functions/rollout/wording.ts';
 import { bytes, type Painter, printable, table } from './output.ts';
 
 export interface VerdictReport {
@@ -30,11 +31,6 @@ function identity({ reference, verdict }: VerdictReport): string {
   const type = mediaType === '' ? '' : ` (${printable(mediaType)})`;
   const name = formatReference(reference);
   return reference.digest === undefined ? `${name} is ${digest}${type}` : `${name}${type}`;
-}
-
-/** The first twelve digits tell one from another. */
-export function shortDigest(digest: string): string {
-  return digest.slice(0, digest.indexOf(':') + 13);
 }
 
 export function platformTable({ verdict, platforms, binaries }: VerdictReport): string[] {

@@ -1,5 +1,5 @@
-import { timestamp } from '../../functions/rollout/explain.ts';
 import type { HistoryEntry } from '../../functions/rollout/record.ts';
+import { timestamp } from '../../functions/rollout/wording.ts';
 import { data, type Format } from '../data.ts';
 import { type Answer, lines, safeTable, type Terminal } from '../output.ts';
 import { findRollout, shownRollout } from '../records.ts';

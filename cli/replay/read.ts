@@ -90,7 +90,10 @@ function recordedFrom(rows: readonly WrittenRow[], service: Service, file: strin
       file,
     );
   }
-  return recorded(rowsFor(rows, service, file), `${rows.length} recorded lines`);
+  return recorded(
+    rowsFor(rows, service, file),
+    rows.length === 1 ? '1 recorded line' : `${rows.length} recorded lines`,
+  );
 }
 
 function rowsOf(value: unknown, path: readonly PropertyKey[], place: Source, service: Service): Traffic {
@@ -131,7 +134,7 @@ function writtenOf(value: object, place: Source, service: Service): Traffic {
     stretches,
     rps,
     service.targets.length,
-    `steady requests, written in ${stretches.length} parts`,
+    `steady requests, written in ${stretches.length === 1 ? '1 part' : `${stretches.length} parts`}`,
   );
 }
 

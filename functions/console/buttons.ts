@@ -1,6 +1,6 @@
 import { applyCommand, applyFreeze, type RolloutCommand } from '../rollout/commands.ts';
 import type { Service } from '../rollout/policy.ts';
-import type { Rollout } from '../rollout/record.ts';
+import type { Rollout, ServiceState } from '../rollout/record.ts';
 import { isBeingRestored, regionsOf } from '../rollout/regions.ts';
 import { canRollBack, hasWayBack, stepBack } from '../rollout/trouble.ts';
 import { undo } from '../rollout/undo.ts';
@@ -28,9 +28,19 @@ export function buttonsOf(world: World, around: Around, nowMs: number): Button[]
     tried(world, around, nowMs, 'abort'),
     undoButton(world, around, nowMs),
     tried(world, around, nowMs, 'retry'),
-    ...freezeButtons(world, around, nowMs),
-    ...regionButtons(world, around),
+    ...serviceButtons(world, around.spec, nowMs),
   ];
+}
+
+/** A service, and the rollout whose history tells what is done to its regions; undefined before the first one. */
+export interface ServiceWorld {
+  readonly rollout: Rollout | undefined;
+  readonly service: ServiceState;
+}
+
+/** Those that are for the service as a whole. */
+export function serviceButtons(world: ServiceWorld, spec: Service | undefined, nowMs: number): Button[] {
+  return [...freezeButtons(world, spec, nowMs), ...regionButtons(world, spec)];
 }
 
 /** No command has this id, so none counts as given already. */
@@ -83,7 +93,11 @@ function undoButton(world: World, around: Around, nowMs: number): Button {
   return { command: 'undo', ...(undone.ok ? {} : { refused: undone.why }) };
 }
 
-function freezeButtons({ rollout, service }: World, { spec }: Around, nowMs: number): Button[] {
+function freezeButtons(
+  { rollout, service }: ServiceWorld,
+  spec: Service | undefined,
+  nowMs: number,
+): Button[] {
   return (['freeze', 'unfreeze'] as const).map(command => {
     if (!spec) return { command, refused: `the policy has no service ${service.name} any more` };
     const given = { ...TRIAL, service: service.name, command };
@@ -93,9 +107,10 @@ function freezeButtons({ rollout, service }: World, { spec }: Around, nowMs: num
 }
 
 /** Of today's policy, as that says which region is meant. */
-function regionButtons(world: World, { spec }: Around): Button[] {
+function regionButtons({ rollout, service }: ServiceWorld, spec: Service | undefined): Button[] {
   if (!spec) return [];
-  const { drained } = world.service;
+  const { drained } = service;
+  const early = rollout ? undefined : `service ${service.name} has had no rollout yet`;
   const regions = regionsOf(spec).map(({ target }) => target);
   return regions.flatMap((target): Button[] => {
     const isLast = regions.every(other => other === target || drained[other]);
@@ -103,12 +118,14 @@ function regionButtons(world: World, { spec }: Around): Button[] {
     const whyStay = person
       ? `${person} took it out of the load balancer already`
       : !drained[target] && isLast && 'no other region there could take its users';
-    const whyOut = isBeingRestored(world, target)
-      ? 'it is being restored and does not serve stable yet'
-      : !drained[target] && 'it is in the load balancer, as far as is on record';
+    const whyOut =
+      rollout && isBeingRestored({ rollout, service }, target)
+        ? 'it is being restored and does not serve stable yet'
+        : !drained[target] && 'it is in the load balancer, as far as is on record';
+    const [stay, leave] = [early || whyStay, early || whyOut];
     return [
-      { command: 'drain', target, ...(whyStay ? { refused: whyStay } : {}) },
-      { command: 'undrain', target, ...(whyOut ? { refused: whyOut } : {}) },
+      { command: 'drain', target, ...(stay ? { refused: stay } : {}) },
+      { command: 'undrain', target, ...(leave ? { refused: leave } : {}) },
     ];
   });
 }

@@ -1,3 +1,4 @@
+import type { OpenIncident } from '../rollout/incidents.ts';
 import type { Link } from '../rollout/links.ts';
 import type { HistoryEntry, Phase, Rollout, ServiceState } from '../rollout/record.ts';
 
@@ -22,8 +23,10 @@ export interface ServicePage {
 
 export interface ServiceRow {
   readonly name: string;
-  /** The rollout in flight, or else the one that waits, or else what serves; undefined before the first one. */
+  /** The rollout in flight, or else the one that waits, or else what serves, or else the newest; undefined before the first one. */
   readonly rollout?: RolloutRow;
+  /** What was taken back last, when that was later than `rollout` began. */
+  readonly takenBack?: TakenBack;
   readonly frozen?: NonNullable<ServiceState['frozen']>;
   /** Targets whose region is out of the load balancer. */
   readonly drained: readonly string[];
@@ -31,6 +34,27 @@ export interface ServiceRow {
   readonly quarantined: number;
   /** Incidents of its SLOs that are open. */
   readonly openIncidents: number;
+}
+
+/** Of a digest in quarantine: what it was taken back from, why, and when. */
+export type TakenBack = ServiceState['quarantine'][string];
+
+/** GET api/services/NAME: what holds a service. 404 when neither the policy nor the records know it. */
+export interface ServiceDetail {
+  readonly row: ServiceRow;
+  /** By target: since when, why and by whom its region is out of the load balancer. */
+  readonly drained: ServiceState['drained'];
+  /** Newest first, 100 at most; `row.quarantined` says how many there are. */
+  readonly quarantine: readonly (TakenBack & { readonly digest: string })[];
+  /** Those that are open. */
+  readonly incidents: readonly OpenIncident[];
+  /** Freeze, unfreeze, drain and undrain, also before the first rollout. */
+  readonly buttons: readonly Button[];
+  /** What came of commands, in the rollout whose history tells of drain and undrain; the newest 20. */
+  readonly told: readonly HistoryEntry[];
+  /** To the open incidents; none on a laptop. */
+  readonly links: readonly Link[];
+  readonly nowMs: number;
 }
 
 /**
@@ -60,12 +84,13 @@ export interface RolloutView {
   readonly rollout: ShownRollout;
   readonly service: Pick<ServiceState, 'name' | 'frozen' | 'drained' | 'incidents'> & {
     /** Why no push starts this digest. */
-    readonly quarantine?: ServiceState['quarantine'][string];
+    readonly quarantine?: TakenBack;
     readonly active?: string;
     readonly waiting?: string;
     readonly healthy?: string;
   };
   readonly buttons: readonly Button[];
+  /** None on a laptop: Google Cloud knows nothing of what runs there. */
   readonly links: readonly Link[];
   /** The console's clock: ages are counted from it. */
   readonly nowMs: number;

@@ -7,6 +7,11 @@ export type Identify = (asked: Asked) => Promise<string>;
 const EXPECTED =
   'Set SLIPWAY_CONSOLE_IDENTITY to iap:AUDIENCE (behind Identity-Aware Proxy), idToken:AUDIENCE (callers with an ID token of their own) or local:NAME (on a laptop).';
 
+/** Whether the console is on a laptop, beside a cloud that fits on it. */
+export function isLocal(setting: string): boolean {
+  return setting.startsWith('local:');
+}
+
 /** @param setting SLIPWAY_CONSOLE_IDENTITY */
 export function identifyBy(setting: string, tokens: Tokens): Identify {
   const [, kind, value = ''] = /^(iap|idToken|local):(.+)$/s.exec(setting) ?? [];

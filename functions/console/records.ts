@@ -1,11 +1,12 @@
 import type { Dependencies } from '../dependencies.ts';
 import { SlipwayError } from '../errors.ts';
 import type { Service } from '../rollout/policy.ts';
-import { isFinal, newServiceState, type Phase, type Rollout } from '../rollout/record.ts';
+import { isFinal, newServiceState, type Phase, type Rollout, type ServiceState } from '../rollout/record.ts';
 import type { World } from '../rollout/world.ts';
 import type { Store } from '../store/store.ts';
 import { type Around, startsAnother } from './buttons.ts';
-import type { RolloutPage, RolloutView, ServicePage, ServiceRow } from './contract.ts';
+import type { RolloutPage, RolloutView, ServiceDetail, ServicePage, ServiceRow } from './contract.ts';
+import { isLocal } from './identity.ts';
 import {
   ROW_FIELDS,
   type RowSource,
@@ -13,6 +14,7 @@ import {
   rolloutView,
   SERVICE_FIELDS,
   type ServiceSource,
+  serviceDetail,
   serviceRow,
   shownIn,
 } from './views.ts';
@@ -35,7 +37,12 @@ export async function readRollout(deps: Readers, id: string): Promise<RolloutVie
   const world = { rollout, service: service ?? newServiceState(rollout.service) };
   const nowMs = deps.nowMs();
   const spec = services.find(({ name }) => name === rollout.service);
-  return rolloutView(world, await readAround(store, world, spec, nowMs), deps.settings.project, nowMs);
+  return rolloutView(world, await readAround(store, world, spec, nowMs), linkedProject(deps), nowMs);
+}
+
+/** Google Cloud has no page about what runs on a laptop. */
+function linkedProject({ settings }: Readers): string | undefined {
+  return isLocal(settings.consoleIdentity) ? undefined : settings.project;
 }
 
 /** The others are of interest only to `undo` of what serves. */
@@ -93,8 +100,9 @@ export async function readServices(
   const sorted = [...states.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   const shown = sorted.slice(0, PAGE_ROWS);
   const last = shown.at(-1);
+  const onRecord = known.filter(state => shown.includes(state));
   return {
-    services: await rowsOf(store, shown, deps.nowMs()),
+    services: toRows(shown, await readShown(store, onRecord), deps.nowMs()),
     ...(sorted.length > PAGE_ROWS && last ? { next: last.name } : {}),
   };
 }
@@ -114,23 +122,55 @@ async function findStates(
   }
 }
 
-async function rowsOf(store: Store, states: readonly ServiceSource[], nowMs: number): Promise<ServiceRow[]> {
+/** @throws SlipwayError NotFound when neither the policy nor the records know it */
+export async function readService(deps: Readers, name: string): Promise<ServiceDetail> {
+  const store = await deps.store();
+  const [state, { services }] = await Promise.all([store.read('service', name), deps.policy()]);
+  const spec = services.find(service => service.name === name);
+  if (!state && !spec) {
+    const operation = `read service ${name}`;
+    const message = `${operation}: neither the policy nor the records know a service of this name`;
+    throw new SlipwayError(message, { code: 'NotFound', operation });
+  }
+  const service = state ?? newServiceState(name);
+  const rollout = state && (await readTeller(store, state));
+  const shown = shownIn(service);
+  const isRead = shown === undefined || shown === rollout?.id;
+  const [row = rollout] = isRead ? [] : await store.readEach('rollout', [shown], ROW_FIELDS);
+  return serviceDetail({ rollout, service }, row, spec, linkedProject(deps), deps.nowMs());
+}
+
+/** The one that a command for the service is for when it names none. */
+async function readTeller(store: Store, { name, active }: ServiceState): Promise<Rollout | undefined> {
+  const inFlight = active === undefined ? undefined : await store.read('rollout', active);
+  return inFlight ?? (await store.list('rollout', { service: name, limit: 1 }))[0];
+}
+
+/** The rollouts that the rows tell of. Only where none moves, waits or serves is the newest looked for. */
+async function readShown(store: Store, states: readonly ServiceSource[]): Promise<RowSource[]> {
   const ids = states.flatMap(state => shownIn(state) ?? []);
-  const rollouts = await store.readEach('rollout', ids, ROW_FIELDS);
-  return toRows(states, new Map(rollouts.map(rollout => [rollout.id, rollout])), nowMs);
+  const shown = await store.readEach('rollout', ids, ROW_FIELDS);
+  const isShown = new Set(shown.map(({ service }) => service));
+  const others = states.filter(({ name }) => !isShown.has(name));
+  const newest = await Promise.all(
+    others.map(({ name }) => store.list('rollout', { service: name, limit: 1 }, ROW_FIELDS)),
+  );
+  return [...shown, ...newest.flat()];
 }
 
 function toRows(
   states: readonly ServiceSource[],
-  rollouts: ReadonlyMap<string, RowSource>,
+  rollouts: readonly RowSource[],
   nowMs: number,
 ): ServiceRow[] {
-  return states.map(state => serviceRow(state, rollouts.get(shownIn(state) ?? ''), nowMs));
+  const of = new Map(rollouts.map(rollout => [rollout.service, rollout]));
+  return states.map(state => serviceRow(state, of.get(state.name), nowMs));
 }
 
 /**
  * Reads the rows of these services again and again. A rollout that has come to rest is read anew only when its service
- * has changed, as whatever moves it claims the service for it.
+ * has changed, as whatever moves it claims the service for it. Where the newest is shown for want of another, that may
+ * have got company: a refused push leaves the service as it was.
  *
  * @param names those that are on record; the policy's others have nothing to tell yet
  */
@@ -139,21 +179,17 @@ export function serviceRowsReader(deps: Readers, names: readonly string[]): () =
   return async () => {
     const store = await deps.store();
     const states = await store.readEach('service', names, SERVICE_FIELDS);
-    const resting = new Map(
-      states.flatMap(state => {
-        const before = known.get(state.name);
-        const isSame = before?.state === JSON.stringify(state) && isFinal(before.rollout);
-        return isSame ? [[state.name, before.rollout] as const] : [];
-      }),
-    );
-    const moving = states.flatMap(state => (resting.has(state.name) ? [] : (shownIn(state) ?? [])));
-    const read = await store.readEach('rollout', moving, ROW_FIELDS);
-    const rollouts = new Map([...resting.values(), ...read].map(rollout => [rollout.id, rollout]));
+    const resting = states.flatMap(state => {
+      const before = known.get(state.name);
+      const isSame = before?.state === JSON.stringify(state) && before.rollout.id === shownIn(state);
+      return isSame && isFinal(before.rollout) ? [before.rollout] : [];
+    });
+    const isResting = new Set(resting.map(({ service }) => service));
+    const moving = states.filter(({ name }) => !isResting.has(name));
+    const rollouts = [...resting, ...(await readShown(store, moving))];
+    const stateOf = new Map(states.map(state => [state.name, JSON.stringify(state)]));
     known = new Map(
-      states.flatMap(state => {
-        const rollout = rollouts.get(shownIn(state) ?? '');
-        return rollout ? [[state.name, { state: JSON.stringify(state), rollout }] as const] : [];
-      }),
+      rollouts.map(rollout => [rollout.service, { state: stateOf.get(rollout.service) ?? '', rollout }]),
     );
     return toRows(states, rollouts, deps.nowMs());
   };

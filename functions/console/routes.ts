@@ -7,7 +7,7 @@ import { giveCommand } from './give.ts';
 import { type Answer, type Asked, afterTimeout, bounded, json, Refusal, type Stream } from './http.ts';
 import { identifyBy } from './identity.ts';
 import { perMinute } from './rate.ts';
-import { readRollout, readRollouts, readServices } from './records.ts';
+import { readRollout, readRollouts, readService, readServices } from './records.ts';
 import { openSignals } from './signals.ts';
 import { googleTokens } from './tokens.ts';
 import { openWatch } from './watch.ts';
@@ -48,6 +48,8 @@ export function openConsole(deps: Dependencies): Console {
         return json(200, await readRollouts(deps, text('service'), text('after'), phases));
       }
       if (path === 'watch') return watch(asked);
+      const [, service] = /^services\/([^/]+)$/.exec(path) ?? [];
+      if (service !== undefined) return json(200, await readService(deps, bounded(decode(service))));
       const [, rollout, isSignals] = /^rollouts\/([^/]+)(\/signals)?$/.exec(path) ?? [];
       if (rollout === undefined) throw new Refusal(404, `the console has no api/${path}`);
       const id = bounded(decode(rollout));

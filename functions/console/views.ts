@@ -1,9 +1,17 @@
 import { openIncidents } from '../rollout/incidents.ts';
-import { linksOf } from '../rollout/links.ts';
+import { incidentLink, linksOf } from '../rollout/links.ts';
 import type { Rollout, ServiceState } from '../rollout/record.ts';
 import type { World } from '../rollout/world.ts';
-import { type Around, buttonsOf } from './buttons.ts';
-import type { RolloutRow, RolloutView, ServiceRow, ShownRollout } from './contract.ts';
+import type { Service } from '../rollout/policy.ts';
+import { type Around, buttonsOf, type ServiceWorld, serviceButtons } from './buttons.ts';
+import type {
+  RolloutRow,
+  RolloutView,
+  ServiceDetail,
+  ServiceRow,
+  ShownRollout,
+  TakenBack,
+} from './contract.ts';
 
 /** Fields of a record that a row is made of. */
 export const ROW_FIELDS = [
@@ -36,7 +44,7 @@ export function rolloutRow({ targets, ...rollout }: RowSource): RolloutRow {
   return { ...rollout, weights: Object.fromEntries(touched.map(([name, { weight }]) => [name, weight])) };
 }
 
-/** The rollout that a service's row tells of. */
+/** The rollout that a service's row tells of; undefined when that is the newest, if there is any. */
 export function shownIn({ active, waiting, healthy }: ServiceSource): string | undefined {
   return active ?? waiting ?? healthy;
 }
@@ -49,6 +57,7 @@ export function serviceRow(
   return {
     name: service.name,
     ...(rollout ? { rollout: rolloutRow(rollout) } : {}),
+    ...takenBackAfter(rollout, service),
     ...(service.frozen ? { frozen: service.frozen } : {}),
     drained: Object.keys(service.drained),
     quarantined: Object.keys(service.quarantine).length,
@@ -56,7 +65,54 @@ export function serviceRow(
   };
 }
 
-export function rolloutView(world: World, around: Around, project: string, nowMs: number): RolloutView {
+/** What stands in the quarantine is known without looking for the rollout. */
+function takenBackAfter(
+  rollout: RowSource | undefined,
+  { quarantine }: ServiceSource,
+): { readonly takenBack?: TakenBack } {
+  const [last] = newestFirst(quarantine);
+  if (!rollout || !last || last.rollout === rollout.id || last.sinceMs <= rollout.createdMs) return {};
+  const { digest: _, ...takenBack } = last;
+  return { takenBack };
+}
+
+function newestFirst(quarantine: ServiceState['quarantine']): ServiceDetail['quarantine'] {
+  const all = Object.entries(quarantine).map(([digest, against]) => ({ ...against, digest }));
+  return all.sort((a, b) => b.sinceMs - a.sinceMs);
+}
+
+const MOST_QUARANTINED = 100;
+const MOST_TOLD = 20;
+
+/** @param shown the rollout that the row tells of */
+export function serviceDetail(
+  world: ServiceWorld,
+  shown: RowSource | undefined,
+  spec: Service | undefined,
+  project: string | undefined,
+  nowMs: number,
+): ServiceDetail {
+  const { rollout, service } = world;
+  const incidents = openIncidents(service, nowMs);
+  return {
+    row: serviceRow(service, shown, nowMs),
+    drained: service.drained,
+    quarantine: newestFirst(service.quarantine).slice(0, MOST_QUARANTINED),
+    incidents,
+    buttons: serviceButtons(world, spec, nowMs),
+    told: rollout?.history.filter(({ command }) => command !== undefined).slice(-MOST_TOLD) ?? [],
+    links: project === undefined ? [] : incidents.map(({ id }) => incidentLink(id, project)),
+    nowMs,
+  };
+}
+
+/** @param project whose pages in the Google Cloud console are linked to; undefined for none */
+export function rolloutView(
+  world: World,
+  around: Around,
+  project: string | undefined,
+  nowMs: number,
+): RolloutView {
   const { rollout, service } = world;
   const { name, frozen, drained, incidents, active, waiting, healthy } = service;
   const quarantine = service.quarantine[rollout.digest];
@@ -73,7 +129,7 @@ export function rolloutView(world: World, around: Around, project: string, nowMs
       ...(healthy === undefined ? {} : { healthy }),
     },
     buttons: buttonsOf(world, around, nowMs),
-    links: linksOf(rollout, project),
+    links: project === undefined ? [] : linksOf(rollout, project),
     nowMs,
   };
 }

@@ -1,6 +1,7 @@
 import { logsUrl } from '../rollout/links.ts';
 import { TELLINGS } from '../rollout/notifications.ts';
 import type { TemplateVariable } from '../rollout/template.ts';
+import { shortDigest, timestamp } from '../rollout/wording.ts';
 import type { News } from './news.ts';
 import { plain } from './texts.ts';
 
@@ -37,7 +38,7 @@ export function noticeOf(news: News, place: Place, nowMs: number): Notice {
   const said = (text: string | undefined) => plain(text ?? '');
   const target = said(news.target);
   const subject = [said(news.service ?? news.topic), said(news.tag)].filter(Boolean).join(' ');
-  const [digest, time, link] = [shortDigest(said(news.digest)), timeOf(news.timeMs), linkOf(news, place)];
+  const [digest, time, link] = [shortDigest(said(news.digest)), timestamp(news.timeMs), linkOf(news, place)];
   const weights = weightsOf(news.weights ?? {});
   const image = news.image === undefined ? undefined : imageOf(said(news.image), said(news.tag), digest);
   const foot = [said(news.rollout), said(news.phase), time, lateness(news.timeMs, nowMs)];
@@ -74,16 +75,8 @@ function gravityOf(reason: News['reason']): Notice['gravity'] {
   return byDefault ? 2 : 1;
 }
 
-function shortDigest(digest: string): string {
-  return digest.slice(0, 'sha256:'.length + 12);
-}
-
 function imageOf(repository: string, tag: string, digest: string): string {
   return `${repository}${tag ? `:${tag}` : ''}${digest ? ` (${digest})` : ''}`;
-}
-
-function timeOf(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }
 
 function lateness(timeMs: number, nowMs: number): string {

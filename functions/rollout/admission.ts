@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Verdict } from '../image/verify.ts';
 import type { Service } from './policy.ts';
 import { isFinal, note, type Phase, type Reason, type Rollout, type ServiceState } from './record.ts';
+import { shortDigest } from './wording.ts';
 import { say, type World } from './world.ts';
 
 /** A pushed tag of an image that a service rolls out. */
@@ -215,8 +216,4 @@ export function freshCourse(spec: Service, nowMs: number) {
     cause: undefined,
     windowEndsMs: undefined,
   };
-}
-
-export function shortDigest(digest: string): string {
-  return digest.slice(0, 'sha256:'.length + 12);
 }

@@ -1,12 +1,11 @@
 import type { Verdict } from '../image/verdict.ts';
 import type { Serving } from '../targets/target.ts';
-import { shortDigest } from './admission.ts';
 import { holdOf } from './holds.ts';
 import { openIncidents } from './incidents.ts';
 import type { Judgement } from './judge.ts';
 import type { Counts } from './observed.ts';
 import type { Cause, CauseKind, Rollout, ServiceState } from './record.ts';
-import { percent, roughSpan, span } from './wording.ts';
+import { percent, roughSpan, shortDigest, span, timestamp } from './wording.ts';
 
 /** Why a rollout is where it is, for people. Text from outside is in it as it came: whoever shows it makes it harmless. */
 export interface Explanation {
@@ -42,11 +41,6 @@ export function explain(rollout: Rollout, service: ServiceState, nowMs: number):
     { about: 'Image', lines: rollout.verification ? verified(rollout, rollout.verification) : [] },
   ];
   return { headline: headline(rollout), facts: facts.filter(({ lines }) => lines.length > 0) };
-}
-
-/** `2026-01-05 09:00:12 UTC` */
-export function timestamp(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }
 
 function headline(rollout: Rollout): string {

@@ -53,10 +53,15 @@ function executionLink({ owner }: Rollout): Link[] {
 
 function incidentLinks({ history }: Rollout, project: string): Link[] {
   const ids = new Set(history.flatMap(({ incident }) => incident ?? []));
-  return [...ids].map(id => ({
+  return [...ids].map(id => incidentLink(id, project));
+}
+
+/** @param id Monitoring's */
+export function incidentLink(id: string, project: string): Link {
+  return {
     label: `Incident ${id}`,
     url: `${CONSOLE}/monitoring/alerting/incidents/${encodeURIComponent(id)}?project=${encodeURIComponent(project)}`,
-  }));
+  };
 }
 
 function targetLink({ name, cloudRun, gke }: TargetSpec): Link {

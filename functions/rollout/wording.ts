@@ -28,3 +28,13 @@ export function roughSpan(seconds: number): string {
 export function times(factor: number): string {
   return `${Number(factor.toPrecision(3))}x`;
 }
+
+/** `2026-01-05 09:00:12 UTC` */
+export function timestamp(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+}
+
+/** `sha256:` and twelve digits: enough to tell one from another. */
+export function shortDigest(digest: string): string {
+  return digest.slice(0, digest.indexOf(':') + 13);
+}

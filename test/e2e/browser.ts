@@ -36,7 +36,6 @@ export function launchChromium(file: string): Promise<Browser> {
 
 export const LOOKS = {
   light: { viewport: { width: 1280, height: 860 }, colorScheme: 'light' },
-  dark: { viewport: { width: 1280, height: 860 }, colorScheme: 'dark' },
   phone: { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true },
   /** As wide as a README shows it. */
   picture: { viewport: { width: 1230, height: 1250 }, colorScheme: 'light', deviceScaleFactor: 0.8 },
@@ -59,7 +58,8 @@ export async function openTab(browser: Browser, origin: string, look: LookName):
     if (!request.url().startsWith(`${origin}/`)) offences.push(`asked ${request.url()}`);
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  // For what hangs: tabs share two cores with a cloud.
+  page.setDefaultTimeout(60_000);
   page.on('console', message => {
     if (message.type() === 'error' || message.type() === 'warning') offences.push(message.text());
   });

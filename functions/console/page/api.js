@@ -1,7 +1,7 @@
 /**
  * Asks the console's API, and listens to it.
  *
- * @import { CommandRequest, CommandSent, Me, RolloutChange, RolloutPage, RolloutView, ServicePage, ServiceRow, Signals } from '../contract.ts'
+ * @import { CommandRequest, CommandSent, Me, RolloutChange, RolloutPage, RolloutView, ServiceDetail, ServicePage, ServiceRow, Signals } from '../contract.ts'
  */
 import { ROOT } from './root.js';
 
@@ -34,6 +34,17 @@ export function messageOf(error) {
   return error instanceof Error ? error.message : String(error);
 }
 
+let tellSignedOut = () => {};
+
+/**
+ * Called whenever the console, or the proxy in front of it, does not know any more who is at the page.
+ *
+ * @param {() => void} listener
+ */
+export function onSignedOut(listener) {
+  tellSignedOut = listener;
+}
+
 /** @type {Promise<Me> | undefined} */
 let me;
 
@@ -59,7 +70,15 @@ export async function getServices(query) {
 }
 
 /**
- * @param {{ service?: string, after?: string }} query
+ * @param {string} name
+ * @returns {Promise<ServiceDetail>}
+ */
+export async function getService(name) {
+  return request(`services/${encodeURIComponent(name)}`);
+}
+
+/**
+ * @param {{ service?: string, phases?: string, after?: string }} query
  * @returns {Promise<RolloutPage>}
  */
 export async function getRollouts(query) {
@@ -93,11 +112,14 @@ export async function sendCommand(command) {
     {},
     {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...HEADERS },
       body: JSON.stringify(command),
     },
   );
 }
+
+/** With it Identity-Aware Proxy answers 401 when a session is over, instead of leading to a page for signing in. */
+const HEADERS = { 'x-requested-with': 'XMLHttpRequest' };
 
 /**
  * @param {string} path below `api/`
@@ -105,12 +127,14 @@ export async function sendCommand(command) {
  * @param {RequestInit} [init]
  */
 async function request(path, query = {}, init = {}) {
-  const response = await fetch(addressOf(path, query), { ...init, credentials: 'same-origin' }).catch(() => {
+  const options = { headers: HEADERS, ...init, credentials: /** @type {const} */ ('same-origin') };
+  const response = await fetch(addressOf(path, query), options).catch(() => {
     throw new ConsoleError(
       'The console cannot be reached. Check the network; this page tries again by itself.',
       0,
     );
   });
+  if (response.status === 401) tellSignedOut();
   const body = await response.json().catch(() => undefined);
   if (response.ok && body !== undefined) return body;
   throw new ConsoleError(sentenceFor(response.status, body), response.status);
@@ -148,13 +172,16 @@ function sentenceFor(status, body) {
  * @property {(view: RolloutView) => void} [rollout]
  * @property {(change: RolloutChange) => void} [change]
  * @property {(rows: readonly ServiceRow[]) => void} [services]
- * @property {(message: string) => void} problem what keeps the console from telling more
+ * @property {(message: string) => void} problem what keeps the console from telling more; empty when nothing does
  * @property {(line: Line) => void} line
  */
 
 /** A tab that nobody looks at must not keep a function running all night. */
 const SLEEP_AFTER_MS = 60_000;
 const REOPEN_MS = [1000, 2000, 5000, 10_000, 20_000];
+/** An event source does not tell why it fails: after so many times in a row it is asked whether the session is over. */
+const MOST_FAILURES = 2;
+const ASK_EVERY_MS = 10_000;
 
 /**
  * Listens until it is closed. A line that breaks is opened again, by the browser or, when the console refused, from here.
@@ -167,6 +194,7 @@ export function watch(query, listener) {
   /** @type {EventSource | undefined} */
   let source;
   let failures = 0;
+  let askedMs = 0;
   /** @type {number | undefined} */
   let retry;
   /** @type {number | undefined} */
@@ -181,29 +209,40 @@ export function watch(query, listener) {
     });
     source.addEventListener('error', () => {
       listener.line('down');
+      failures++;
+      if (failures >= MOST_FAILURES) askWhy();
       if (source?.readyState === EventSource.CLOSED) again();
     });
     on('rollout', data => listener.rollout?.(data));
     on('change', data => listener.change?.(data));
     on('services', data => listener.services?.(data));
-    on('problem', data => listener.problem(String(data?.message)));
+    on('problem');
+  }
+
+  function askWhy() {
+    if (Date.now() - askedMs < ASK_EVERY_MS) return;
+    askedMs = Date.now();
+    // Whatever else it says is no reason that the line is down.
+    request('me').catch(() => {});
   }
 
   /**
    * @param {string} type
-   * @param {(data: any) => void} handle
+   * @param {(data: any) => void} [handle]
    */
   function on(type, handle) {
     source?.addEventListener(type, event => {
+      const data = JSON.parse(event.data);
       listener.line('live');
-      handle(JSON.parse(event.data));
+      // Whatever else comes says that the records can be read again.
+      listener.problem(handle ? '' : String(data?.message));
+      handle?.(data);
     });
   }
 
   function again() {
     shut();
-    retry = window.setTimeout(open, REOPEN_MS[Math.min(failures, REOPEN_MS.length - 1)]);
-    failures++;
+    retry = window.setTimeout(open, REOPEN_MS[Math.min(failures, REOPEN_MS.length) - 1]);
   }
 
   function shut() {

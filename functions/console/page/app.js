@@ -18,7 +18,7 @@
  * @property {(href: string) => void} back to where the reader was before, if that was here
  * @property {(href: string, options?: { replace?: boolean, keepFocus?: boolean }) => void} go
  */
-import { getMe } from './api.js';
+import { getMe, onSignedOut } from './api.js';
 import { age } from './format.js';
 import { badge, homeHref, notice } from './parts.js';
 import { RolloutPage } from './rollout.js';
@@ -39,6 +39,8 @@ let lineSinceMs = Date.now();
 let heardMs = Date.now();
 /** What keeps the console from telling more; empty when nothing does. */
 let trouble = '';
+/** Reading goes on: who signs in again in another tab is known here too. */
+let isSignedOut = false;
 let isDrawing = false;
 /** Path and query of the page. */
 let shown = '';
@@ -66,7 +68,10 @@ const shell = {
     announcer.textContent = short(text, 240);
   },
   line(now) {
-    if (now === 'live') heardMs = Date.now();
+    if (now === 'live') {
+      heardMs = Date.now();
+      isSignedOut = false;
+    }
     if (now !== line) trouble = '';
     if (now === line) return;
     // A line that the console closes after its time comes back within seconds: that is not news.
@@ -75,6 +80,7 @@ const shell = {
     shell.redraw();
   },
   problem(message) {
+    if (message === trouble) return;
     trouble = message;
     shell.redraw();
   },
@@ -111,7 +117,15 @@ const PATIENCE_MS = 4000;
 function showLine() {
   const forMs = Date.now() - lineSinceMs;
   const isDown = line === 'down' || line === 'connecting';
-  if (trouble !== '') {
+  if (isSignedOut) {
+    const reload = { type: 'button', on: { click: () => location.reload() } };
+    draw(
+      status,
+      badge('bad', '⚠', 'Signed out'),
+      ' your session has ended ',
+      h('button', reload, 'Reload the page'),
+    );
+  } else if (trouble !== '') {
     draw(status, badge('bad', '⚠', 'Not live'), ' ', told(trouble, 120));
   } else if (isDown && forMs > PATIENCE_MS) {
     if (!isSaid) shell.announce('The line to the console is down. It is tried again.');
@@ -215,6 +229,12 @@ window.addEventListener('pagehide', () => page?.close());
 window.addEventListener('pageshow', event => event.persisted && open(false));
 window.setInterval(() => document.hidden || shell.redraw(), 1000);
 
+onSignedOut(() => {
+  if (isSignedOut) return;
+  isSignedOut = true;
+  shell.announce('Your session has ended. Reload the page.');
+  shell.redraw();
+});
 getMe().then(
   ({ actor, project }) => draw(one('#me'), name(project), ' · ', name(actor)),
   () => draw(one('#me'), h('span', { class: 'badge bad' }, 'not signed in')),

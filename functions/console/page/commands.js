@@ -6,7 +6,7 @@
  * @import { Mark } from './marks.js'
  * @import { Child, VNode } from './vdom.js'
  */
-import { sendCommand } from './api.js';
+import { ConsoleError, messageOf, sendCommand } from './api.js';
 import { drawnMark } from './marks.js';
 import { told, visible } from './text.js';
 import { draw, h } from './vdom.js';
@@ -15,10 +15,13 @@ import { COMMANDS } from './words.js';
 /** The policy's schema allows that many. */
 const MOST_REASON = 500;
 
+const LOST =
+  'There was no answer, so nobody knows whether it was taken. Send it again: it counts once. If that fails too, check the network.';
+
 /**
  * @typedef {object} Asked
  * @property {Button} button
- * @property {Omit<CommandRequest, 'command' | 'reason'>} about
+ * @property {Omit<CommandRequest, 'id' | 'command' | 'reason'>} about
  * @property {string} place `hello v1.1.0`
  * @property {readonly string[]} effects one sentence each
  * @property {(id: string) => void} sent
@@ -35,6 +38,8 @@ export function confirmCommand({ button, about, place, effects, sent }) {
   const isGrave = button.command === 'abort' || button.command === 'undo';
   let problem = '';
   let isBusy = false;
+  // One per dialog: when the answer got lost and the button is pressed again, the command counts once.
+  const key = crypto.randomUUID?.();
 
   function show() {
     draw(
@@ -88,11 +93,17 @@ export function confirmCommand({ button, about, place, effects, sent }) {
     isBusy = true;
     show();
     try {
-      const { id } = await sendCommand({ ...about, ...of(button), ...(reason ? { reason } : {}) });
+      const { id } = await sendCommand({
+        ...(key ? { id: key } : {}),
+        ...about,
+        ...of(button),
+        ...(reason ? { reason } : {}),
+      });
       dialog.close();
       sent(id);
     } catch (error) {
-      problem = error instanceof Error ? error.message : String(error);
+      const isLost = error instanceof ConsoleError && error.status === 0;
+      problem = isLost && key ? LOST : messageOf(error);
       isBusy = false;
       show();
     }

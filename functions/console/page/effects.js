@@ -1,8 +1,8 @@
 /**
  * What a command will do, said before it is given, and how to see afterwards that it was done.
  *
- * @import { Button, RolloutView } from '../contract.ts'
- * @import { HistoryEntry } from '../../rollout/record.ts'
+ * @import { Button, RolloutView, ShownRollout } from '../contract.ts'
+ * @import { HistoryEntry, ServiceState } from '../../rollout/record.ts'
  */
 
 import { listed, span } from './format.js';
@@ -44,13 +44,27 @@ export function effectOf({ command, target = '' }, view, nowMs) {
         `${tag} begins again at the first step, as attempt ${rollout.attempt + 1}, with the policy of today.`,
         ...(service.quarantine ? ['Its digest leaves the quarantine.'] : []),
       ];
+    default:
+      return effectOnService({ command, target }, service.name);
+  }
+}
+
+/**
+ * Of a command for a service as a whole.
+ *
+ * @param {Pick<Button, 'command' | 'target'>} button
+ * @param {string} service
+ * @returns {string[]} one sentence each
+ */
+export function effectOnService({ command, target = '' }, service) {
+  switch (command) {
     case 'freeze':
       return [
-        `No rollout of ${service.name} starts or advances until somebody unfreezes it. What serves goes on serving.`,
+        `No rollout of ${service} starts or advances until somebody unfreezes it. What serves goes on serving.`,
         'Rollbacks still happen.',
       ];
     case 'unfreeze':
-      return [`Rollouts of ${service.name} start and advance again, at once.`];
+      return [`Rollouts of ${service} start and advance again, at once.`];
     case 'drain':
       return [
         `The region of ${target} leaves the load balancer: its users are sent to the other regions.`,
@@ -58,6 +72,8 @@ export function effectOf({ command, target = '' }, view, nowMs) {
       ];
     case 'undrain':
       return [`The region of ${target} comes back into the load balancer and gets users again, at once.`];
+    default:
+      return [];
   }
 }
 
@@ -113,9 +129,12 @@ function sharesSentence({ rollout }) {
  * @typedef {object} Sent
  * @property {string} id of the command
  * @property {Button} button
- * @property {number} sequence of the newest entry when it was sent
- * @property {number} attempt
  * @property {number} sentMs by the console's clock
+ *
+ * @typedef {object} Known what a command may have changed
+ * @property {readonly HistoryEntry[]} history
+ * @property {Pick<ServiceState, 'frozen' | 'drained'>} service
+ * @property {Pick<ShownRollout, 'phase' | 'message'>} [rollout] the one that it was for
  */
 
 /** The function `command` answers within seconds, unless it is down. */
@@ -137,26 +156,21 @@ const TOLD_BY = {
 };
 
 /**
- * What became of a command, read from what the record says since.
+ * What became of a command: what the record says in its name, or for want of that how the service is.
  *
  * @param {Sent} sent
- * @param {RolloutView} view
+ * @param {Known} known
  * @param {number} nowMs
  * @returns {{ fate: Fate, message: string }}
  */
-export function fateOf({ id, button, sequence, attempt, sentMs }, view, nowMs) {
-  const { command } = button;
-  const [verb = ''] = command.split(' ');
-  const since = view.rollout.history.filter(entry => entry.sequence > sequence);
-  const refused = since.find(
-    ({ reason, message }) =>
-      reason === 'CommandRefused' && (message.includes(id) || message.startsWith(`${verb} `)),
-  );
+export function fateOf({ id, button, sentMs }, { history, service, rollout }, nowMs) {
+  const mine = history.filter(({ command }) => command === id);
+  const refused = mine.find(({ reason }) => reason === 'CommandRefused');
   if (refused) return { fate: 'refused', message: refused.message };
-  if (isDone(button, view, attempt)) return { fate: 'done', message: doneSentence(view) };
-  const told = since.find(({ reason }) => TOLD_BY[command]?.includes(reason));
+  const told = mine.find(({ reason }) => TOLD_BY[button.command]?.includes(reason)) ?? mine[0];
   if (told)
-    return { fate: command === 'abort' || command === 'undo' ? 'taken' : 'done', message: told.message };
+    return isTakenBack(button) && rollout ? wayBack(rollout, told) : { fate: 'done', message: told.message };
+  if (isSo(button, service)) return { fate: 'done', message: 'it is on record' };
   if (nowMs - sentMs < SILENT_AFTER_MS)
     return { fate: 'sent', message: 'sent; the record does not show it yet' };
   return {
@@ -165,32 +179,40 @@ export function fateOf({ id, button, sequence, attempt, sentMs }, view, nowMs) {
   };
 }
 
+/** @param {Button} button */
+function isTakenBack({ command }) {
+  return command === 'abort' || command === 'undo';
+}
+
 /**
- * @param {Button} button
- * @param {RolloutView} view
- * @param {number} attempt
+ * What is taken back takes its time.
+ *
+ * @param {NonNullable<Known['rollout']>} rollout
+ * @param {HistoryEntry} told
+ * @returns {{ fate: Fate, message: string }}
  */
-function isDone({ command, target = '' }, { rollout, service }, attempt) {
+function wayBack({ phase, message }, told) {
+  const isOver = phase === 'Degraded' || phase === 'Superseded';
+  return isOver ? { fate: 'done', message } : { fate: 'taken', message: told.message };
+}
+
+/**
+ * A service without a rollout has no history that could tell.
+ *
+ * @param {Button} button
+ * @param {Known['service']} service
+ */
+function isSo({ command, target = '' }, { frozen, drained }) {
   switch (command) {
-    case 'abort':
-    case 'undo':
-      return rollout.phase === 'Degraded' || rollout.phase === 'Superseded';
-    case 'retry':
-      return rollout.attempt > attempt;
     case 'freeze':
-      return service.frozen !== undefined;
+      return frozen !== undefined;
     case 'unfreeze':
-      return service.frozen === undefined;
+      return frozen === undefined;
     case 'drain':
-      return service.drained[target] !== undefined;
+      return drained[target] !== undefined;
     case 'undrain':
-      return service.drained[target] === undefined;
+      return drained[target] === undefined;
     default:
       return false;
   }
-}
-
-/** @param {RolloutView} view */
-function doneSentence({ rollout }) {
-  return rollout.message;
 }

@@ -2,6 +2,7 @@
  * What stands around the pictures of a rollout: its headline, its buttons, why it was taken back, links, facts.
  *
  * @import { Button, RolloutView } from '../contract.ts'
+ * @import { Link } from '../../rollout/links.ts'
  * @import { Child, VNode } from './vdom.js'
  */
 import { commandButton } from './commands.js';
@@ -170,12 +171,11 @@ export function causeBox({ rollout }) {
 }
 
 /**
- * @param {RolloutView} view
+ * @param {{ readonly links: readonly Link[] }} view
  * @returns {Child}
  */
 export function links({ links }) {
   const safe = links.filter(({ url }) => /^https?:\/\//.test(url));
-  if (safe.length === 0) return h('p', { class: 'empty' }, 'There is nothing to link to yet.');
   return h(
     'ul',
     { class: 'links' },

@@ -8,6 +8,7 @@
 import { getRollout, getSignals, isPassing, messageOf, RETRY_MS, watch } from './api.js';
 import { changed } from './changes.js';
 import { commandList } from './commands.js';
+import { effectOf } from './effects.js';
 import { imageReport } from './image.js';
 import { errorChart, judgeCard } from './judge.js';
 import { loading, notice, section } from './parts.js';
@@ -137,7 +138,7 @@ export class RolloutPage {
     const isOfService = button.command === 'freeze' || button.command === 'unfreeze';
     const place = isOfService ? service.name : `${rollout.service} ${rollout.tag}`;
     const about = { service: service.name, ...(isOfService ? {} : { rollout: rollout.id }) };
-    this.#sending.ask(button, this.#view, place, about);
+    this.#sending.ask(button, effectOf(button, this.#view, this.#shell.nowMs()), place, about);
   }
 
   show() {
@@ -154,7 +155,7 @@ export class RolloutPage {
       crumbs(view),
       top(view, nowMs),
       bar(view.buttons, button => this.#ask(button)),
-      this.#sending.list(view),
+      this.#sending.list({ ...view, history: view.rollout.history }),
       causeBox(view),
       h(
         'div',
@@ -204,7 +205,7 @@ export class RolloutPage {
     return [
       section('judge', 'Judge', judgeCard(view.rollout, nowMs)),
       section('events', 'Events', events),
-      section('links', 'Elsewhere', links(view)),
+      view.links.length > 0 ? section('links', 'Elsewhere', links(view)) : undefined,
       section('facts', 'Facts', facts(view)),
     ];
   }

@@ -1,13 +1,13 @@
 /**
  * The commands that were given from this page, and what became of them.
  *
- * @import { Button, CommandRequest, RolloutView } from '../contract.ts'
+ * @import { Button, CommandRequest } from '../contract.ts'
  * @import { Shell } from './app.js'
- * @import { Sent } from './effects.js'
+ * @import { Known, Sent } from './effects.js'
  * @import { VNode } from './vdom.js'
  */
 import { confirmCommand, fateList } from './commands.js';
-import { effectOf, fateOf } from './effects.js';
+import { fateOf } from './effects.js';
 import { h } from './vdom.js';
 
 const MOST_SHOWN = 3;
@@ -29,22 +29,19 @@ export class Sending {
 
   /**
    * @param {Button} button
-   * @param {RolloutView} view
+   * @param {readonly string[]} effects what it will do, one sentence each
    * @param {string} place what the dialog asks about
-   * @param {Omit<CommandRequest, 'command' | 'reason'>} about
+   * @param {Omit<CommandRequest, 'id' | 'command' | 'reason'>} about
    */
-  ask(button, view, place, about) {
-    const { rollout } = view;
+  ask(button, effects, place, about) {
     const shell = this.#shell;
     confirmCommand({
       button,
       about,
       place,
-      effects: effectOf(button, view, shell.nowMs()),
+      effects,
       sent: id => {
-        const sequence = rollout.history.at(-1)?.sequence ?? 0;
-        const sent = { id, button, sequence, attempt: rollout.attempt, sentMs: shell.nowMs() };
-        this.#sent = [sent, ...this.#sent].slice(0, MOST_SHOWN);
+        this.#sent = [{ id, button, sentMs: shell.nowMs() }, ...this.#sent].slice(0, MOST_SHOWN);
         shell.redraw();
         this.#onSent();
       },
@@ -52,12 +49,21 @@ export class Sending {
   }
 
   /**
-   * @param {RolloutView | undefined} view
+   * Whether something was sent that the record does not show yet.
+   *
+   * @param {Known} known
+   */
+  isWaiting(known) {
+    return this.#sent.some(sent => fateOf(sent, known, this.#shell.nowMs()).fate === 'sent');
+  }
+
+  /**
+   * @param {Known | undefined} known
    * @returns {VNode}
    */
-  list(view) {
+  list(known) {
     const nowMs = this.#shell.nowMs();
-    const fates = view ? this.#sent.map(sent => ({ sent, ...fateOf(sent, view, nowMs) })) : [];
+    const fates = known ? this.#sent.map(sent => ({ sent, ...fateOf(sent, known, nowMs) })) : [];
     const dismiss = (/** @type {Sent} */ gone) => {
       this.#sent = this.#sent.filter(sent => sent !== gone);
       this.#shell.redraw();

@@ -1,13 +1,15 @@
 /**
  * The page of one service: its rollouts, and what holds it.
  *
- * @import { Button, RolloutPage, RolloutRow, RolloutView, ServiceRow } from '../contract.ts'
+ * @import { Button, RolloutPage, ServiceDetail, ServiceRow } from '../contract.ts'
  * @import { Page, Shell } from './app.js'
+ * @import { Known } from './effects.js'
  * @import { Child } from './vdom.js'
  */
-import { getRollout, getRollouts, getServices, isPassing, messageOf, RETRY_MS, watch } from './api.js';
+import { getRollouts, getService, isPassing, messageOf, RETRY_MS, watch } from './api.js';
 import { commandList } from './commands.js';
-import { shortDigest } from './format.js';
+import { effectOnService } from './effects.js';
+import { plural, shortDigest } from './format.js';
 import {
   ago,
   calm,
@@ -20,16 +22,14 @@ import {
   section,
   serviceHref,
 } from './parts.js';
+import { links } from './rollout-parts.js';
 import { Sending } from './sending.js';
 import { badges } from './services.js';
 import { name, short, told, visible } from './text.js';
 import { draw, h } from './vdom.js';
 
-/** @type {ReadonlySet<Button['command']>} */
-const OF_SERVICE = new Set(['freeze', 'unfreeze', 'drain', 'undrain']);
-
-/** Digests in quarantine are looked up one by one. */
-const MOST_LOOKED_UP = 12;
+/** Of the digests in quarantine; the others are there on demand. */
+const MOST_SHOWN = 8;
 /** A command is on record by then. */
 const SENT_MS = 1500;
 
@@ -40,14 +40,10 @@ export class ServicePage {
   #service;
   #after;
   #sending;
-  /** @type {ServiceRow | undefined} */
-  #row;
+  /** @type {ServiceDetail | undefined} */
+  #detail;
   /** @type {RolloutPage | undefined} */
   #page;
-  /** @type {RolloutView | undefined} of the rollout that its row is about */
-  #view;
-  /** @type {readonly RolloutView[]} */
-  #quarantined = [];
   #problem = '';
   #isOver = false;
   #line;
@@ -81,33 +77,29 @@ export class ServicePage {
     try {
       await this.#readAll();
       this.#problem = '';
+      if (this.#detail && this.#sending.isWaiting(known(this.#detail))) this.#readAgain(SENT_MS);
     } catch (error) {
       this.#problem = messageOf(error);
       if (isPassing(error)) this.#readAgain(RETRY_MS);
+      else if (!this.#detail) this.#giveUp();
     }
     if (!this.#isOver) this.#shell.redraw();
   }
 
-  async #readAll() {
-    const after = this.#after ? { after: this.#after } : {};
-    const [found, page] = await Promise.all([
-      getServices({ search: this.#service }),
-      getRollouts({ service: this.#service, ...after }),
-    ]);
-    this.#row = found.services.find(({ name }) => name === this.#service) ?? this.#row;
-    this.#page = page;
-    if (!this.#isOver) this.#shell.redraw();
-    const shown = this.#row?.rollout?.id ?? page.rollouts[0]?.id;
-    if (shown) this.#view = await getRollout(shown);
-    if (this.#view) this.#shell.serverTime(this.#view.nowMs);
-    await this.#readQuarantine(page.rollouts);
+  #giveUp() {
+    this.#line.close();
+    if (!this.#isOver) this.#shell.line('off');
   }
 
-  /** @param {readonly RolloutRow[]} rows */
-  async #readQuarantine(rows) {
-    const suspects = rows.filter(({ phase }) => phase === 'Degraded').slice(0, MOST_LOOKED_UP);
-    const views = await Promise.all(suspects.map(({ id }) => getRollout(id)));
-    this.#quarantined = views.filter(({ service }) => service.quarantine !== undefined);
+  async #readAll() {
+    const after = this.#after ? { after: this.#after } : {};
+    const [detail, page] = await Promise.all([
+      getService(this.#service),
+      getRollouts({ service: this.#service, ...after }),
+    ]);
+    this.#detail = detail;
+    this.#page = page;
+    this.#shell.serverTime(detail.nowMs);
   }
 
   /** @param {number} afterMs */
@@ -119,48 +111,53 @@ export class ServicePage {
   /** @param {readonly ServiceRow[]} rows */
   #take(rows) {
     const now = rows.find(({ name }) => name === this.#service);
-    if (!now || this.#isOver) return;
-    const before = this.#row;
-    this.#row = now;
-    if (before && now.rollout && before.rollout?.phase !== now.rollout.phase) {
+    const detail = this.#detail;
+    if (!now || !detail || this.#isOver) return;
+    this.#detail = { ...detail, row: now };
+    if (now.rollout && detail.row.rollout?.phase !== now.rollout.phase) {
       this.#shell.announce(`${now.rollout.tag}: ${now.rollout.phase}`);
     }
     this.#shell.redraw();
-    if (this.#page) this.#readAgain(0);
+    this.#readAgain(0);
   }
 
   /** @param {Button} button */
   #ask(button) {
-    if (this.#view) this.#sending.ask(button, this.#view, this.#service, { service: this.#service });
+    const service = this.#service;
+    this.#sending.ask(button, effectOnService(button, service), service, { service });
   }
 
   show() {
-    const [row, view, page, nowMs] = [this.#row, this.#view, this.#page, this.#shell.nowMs()];
-    const buttons = view?.buttons.filter(({ command }) => OF_SERVICE.has(command));
-    const list = page ? rollouts(page, row, nowMs) : this.#problem ? undefined : loading('rollouts');
+    const [detail, page, nowMs] = [this.#detail, this.#page, this.#shell.nowMs()];
     draw(
       this.#root,
       h('nav', { class: 'crumbs', 'aria-label': 'Where you are' }, h('a', { href: homeHref() }, 'Services')),
       h('h1', { tabindex: -1 }, name(this.#service)),
-      row ? badges(row) : undefined,
+      detail ? badges(detail.row, nowMs) : undefined,
       this.#problem ? notice('This service cannot be shown', this.#problem) : undefined,
-      this.#sending.list(view),
-      h(
-        'div',
-        { class: 'columns' },
-        h('div', { class: 'wide' }, section('rollouts', 'Rollouts', list, this.#pager())),
-        h(
-          'div',
-          { class: 'narrow' },
-          section(
-            'holds',
-            'What holds it',
-            holds(row, nowMs),
-            buttons && commandList(buttons, button => this.#ask(button)),
-          ),
-          section('quarantine', 'Quarantine', quarantineList(row, this.#quarantined, nowMs)),
-        ),
-      ),
+      this.#sending.list(detail && known(detail)),
+      detail && page
+        ? h(
+            'div',
+            { class: 'columns' },
+            h(
+              'div',
+              { class: 'wide' },
+              section('rollouts', 'Rollouts', rollouts(page, nowMs), this.#pager()),
+            ),
+            h(
+              'div',
+              { class: 'narrow' },
+              section(
+                'holds',
+                'What holds it',
+                holds(detail, nowMs),
+                commandList(detail.buttons, button => this.#ask(button)),
+              ),
+              section('quarantine', 'Quarantine', quarantineList(detail, page, nowMs)),
+            ),
+          )
+        : this.#problem === '' && loading('the service'),
     );
   }
 
@@ -177,13 +174,18 @@ export class ServicePage {
 }
 
 /**
+ * @param {ServiceDetail} detail
+ * @returns {Known}
+ */
+function known({ told, row, drained }) {
+  return { history: told, service: { frozen: row.frozen, drained } };
+}
+
+/**
  * @param {RolloutPage} page
- * @param {ServiceRow | undefined} row
  * @param {number} nowMs
  */
-function rollouts({ rollouts }, row, nowMs) {
-  if (rollouts.length === 0 && !row)
-    return h('p', { class: 'empty' }, 'Neither the policy nor the records know a service of this name.');
+function rollouts({ rollouts }, nowMs) {
   if (rollouts.length === 0)
     return h(
       'p',
@@ -227,66 +229,81 @@ function rollouts({ rollouts }, row, nowMs) {
 }
 
 /**
- * @param {ServiceRow | undefined} row
+ * @param {ServiceDetail} detail
  * @param {number} nowMs
  * @returns {Child}
  */
-function holds(row, nowMs) {
-  if (!row) return undefined;
-  const { frozen, drained, openIncidents } = row;
-  if (!frozen && drained.length === 0 && openIncidents === 0) return calm('Nothing.');
-  return h(
-    'ul',
-    { class: 'holds' },
-    frozen
-      ? h(
-          'li',
-          {},
-          'Frozen by ',
-          name(frozen.by),
-          ', ',
-          ago(frozen.sinceMs, nowMs),
-          ' ago',
-          frozen.reason ? [': ', told(frozen.reason)] : undefined,
-        )
-      : undefined,
-    drained.map(target => h('li', {}, 'The region of ', name(target), ' is out of the load balancer.')),
-    openIncidents > 0 ? h('li', {}, `Open incidents of its SLOs: ${openIncidents}.`) : undefined,
-  );
-}
-
-/**
- * @param {ServiceRow | undefined} row
- * @param {readonly RolloutView[]} views
- * @param {number} nowMs
- * @returns {Child}
- */
-function quarantineList(row, views, nowMs) {
-  const count = row?.quarantined ?? 0;
-  if (count === 0) return calm('No digest is in quarantine.');
+function holds({ row: { frozen }, drained, incidents, links: elsewhere }, nowMs) {
+  const regions = Object.entries(drained);
+  if (!frozen && regions.length === 0 && incidents.length === 0) return calm('Nothing.');
   return [
     h(
       'ul',
       { class: 'holds' },
-      views.map(({ rollout, service }) =>
+      frozen
+        ? h(
+            'li',
+            {},
+            'Frozen by ',
+            name(frozen.by),
+            ', ',
+            ago(frozen.sinceMs, nowMs),
+            ' ago',
+            frozen.reason ? [': ', told(frozen.reason)] : undefined,
+          )
+        : undefined,
+      regions.map(([target, { by, sinceMs }]) =>
         h(
           'li',
-          { key: rollout.id },
-          h('a', { href: rolloutHref(rollout.id) }, name(rollout.tag)),
-          ' ',
-          h('code', { title: visible(rollout.digest) }, name(shortDigest(rollout.digest))),
-          service.quarantine
-            ? [
-                h('span', { class: 'aside' }, ' ', ago(service.quarantine.sinceMs, nowMs), ' ago'),
-                h('div', {}, told(service.quarantine.message)),
-              ]
-            : undefined,
+          { key: `region ${target}` },
+          'The region of ',
+          name(target),
+          ' is out of the load balancer, since ',
+          ago(sinceMs, nowMs),
+          by === undefined ? ', as it could not be restored.' : [', by ', told(by), '.'],
         ),
       ),
+      incidents.map(({ id, policy }) =>
+        h('li', { key: `incident ${id}` }, 'Open incident ', name(id), ' of the alert ', name(policy)),
+      ),
     ),
-    count > views.length
-      ? h('p', { class: 'aside' }, `and ${count - views.length} of older rollouts`)
+    elsewhere.length > 0 ? links({ links: elsewhere }) : undefined,
+  ];
+}
+
+/**
+ * @param {ServiceDetail} detail
+ * @param {RolloutPage} page whose rollouts have tags
+ * @param {number} nowMs
+ * @returns {Child}
+ */
+function quarantineList({ row, quarantine }, { rollouts }, nowMs) {
+  if (quarantine.length === 0) return calm('No digest is in quarantine.');
+  const tags = new Map(rollouts.map(({ id, tag }) => [id, tag]));
+  const items = quarantine.map(({ digest, rollout, message, sinceMs }) =>
+    h(
+      'li',
+      { key: digest },
+      h('a', { href: rolloutHref(rollout) }, name(tags.get(rollout) ?? rollout)),
+      ' ',
+      h('code', { title: visible(digest) }, name(shortDigest(digest))),
+      h('span', { class: 'aside' }, ' ', ago(sinceMs, nowMs), ' ago'),
+      h('div', {}, told(message)),
+    ),
+  );
+  const more = items.slice(MOST_SHOWN);
+  const cut = row.quarantined - quarantine.length;
+  return [
+    h('ul', { class: 'holds' }, items.slice(0, MOST_SHOWN)),
+    more.length > 0
+      ? h(
+          'details',
+          { key: 'more' },
+          h('summary', {}, `and ${more.length} more`),
+          h('ul', { class: 'holds' }, more),
+        )
       : undefined,
+    cut > 0 ? h('p', { class: 'aside' }, `and ${plural(cut, 'older one')}`) : undefined,
     h('p', { class: 'aside' }, 'Retry, on the page of a rollout, takes its digest out.'),
   ];
 }

@@ -1,12 +1,12 @@
 /**
  * The first page: what moves now, and every service.
  *
- * @import { RolloutRow, ServicePage, ServiceRow } from '../contract.ts'
+ * @import { RolloutPage, ServicePage, ServiceRow } from '../contract.ts'
  * @import { Page, Shell } from './app.js'
  * @import { Child } from './vdom.js'
  */
 import { getRollouts, getServices, isPassing, messageOf, RETRY_MS, watch } from './api.js';
-import { plural } from './format.js';
+import { age, plural } from './format.js';
 import {
   ago,
   badge,
@@ -21,9 +21,9 @@ import {
   serviceHref,
   weightBars,
 } from './parts.js';
-import { name, told } from './text.js';
+import { name, told, visible } from './text.js';
 import { draw, h } from './vdom.js';
-import { isMoving } from './words.js';
+import { isMoving, MOVING } from './words.js';
 
 const MOVING_EVERY_MS = 15_000;
 /** Where nothing is on record yet there is nothing to listen to. */
@@ -39,7 +39,7 @@ export class ServicesPage {
   #after;
   /** @type {ServicePage | undefined} */
   #page;
-  /** @type {readonly RolloutRow[] | undefined} */
+  /** @type {RolloutPage | undefined} */
   #moving;
   #problem = '';
   #isOver = false;
@@ -103,10 +103,10 @@ export class ServicesPage {
   async #readMoving() {
     window.clearTimeout(this.#timers.moving);
     if (!document.hidden) {
-      const page = await getRollouts({}).catch(() => undefined);
+      const page = await getRollouts({ phases: MOVING.join(',') }).catch(() => undefined);
       if (this.#isOver) return;
       // Where that failed the list of services says why.
-      if (page) this.#moving = page.rollouts.filter(({ phase }) => isMoving(phase));
+      if (page) this.#moving = page;
       this.#shell.redraw();
     }
     this.#timers.moving = window.setTimeout(() => this.#readMoving(), MOVING_EVERY_MS);
@@ -165,16 +165,17 @@ export class ServicesPage {
 }
 
 /**
- * @param {readonly RolloutRow[] | undefined} moving
+ * @param {RolloutPage | undefined} page
  * @param {number} nowMs
  * @returns {Child}
  */
-function movingNow(moving, nowMs) {
-  if (!moving) return undefined;
+function movingNow(page, nowMs) {
+  if (!page) return undefined;
+  const { rollouts: moving, next } = page;
   if (moving.length === 0) return calm('Nothing is being rolled out.');
   return section(
     'moving',
-    `Moving now (${moving.length})`,
+    `Moving now (${moving.length}${next === undefined ? '' : ' and more'})`,
     h(
       'ul',
       { class: 'moving' },
@@ -267,12 +268,12 @@ function serviceRow(row, nowMs) {
       'th',
       { scope: 'row', role: 'rowheader' },
       h('a', { href: serviceHref(row.name) }, name(row.name)),
-      badges(row),
+      badges(row, nowMs),
     ),
     h(
       'td',
       { role: 'cell', class: 'phase' },
-      rollout ? phaseChip(rollout.phase) : h('span', { class: 'aside' }, 'none now'),
+      rollout ? phaseChip(rollout.phase) : h('span', { class: 'aside' }, 'none yet'),
     ),
     h(
       'td',
@@ -289,7 +290,7 @@ function serviceRow(row, nowMs) {
       { role: 'cell', class: 'message' },
       rollout
         ? told(rollout.message, 120)
-        : 'No rollout of it moves or serves. The next push of a tag that the policy rolls out starts one.',
+        : 'No rollout yet. The next push of a tag that the policy rolls out starts one.',
     ),
     h('td', { role: 'cell', class: 'age' }, rollout ? ago(rollout.updatedMs, nowMs) : undefined),
   );
@@ -297,10 +298,19 @@ function serviceRow(row, nowMs) {
 
 /**
  * @param {ServiceRow} row
+ * @param {number} nowMs
  * @returns {Child}
  */
-export function badges({ frozen, quarantined, drained, openIncidents }) {
+export function badges({ frozen, quarantined, drained, openIncidents, takenBack }, nowMs) {
+  const back =
+    takenBack &&
+    h(
+      'a',
+      { href: rolloutHref(takenBack.rollout), title: visible(takenBack.message) },
+      badge('bad', '✖', `one taken back ${age(nowMs - takenBack.sinceMs)} ago`),
+    );
   const shown = [
+    back,
     frozen ? badge('hold', '❄', 'frozen') : undefined,
     openIncidents > 0 ? badge('bad', '⚠', plural(openIncidents, 'open incident')) : undefined,
     drained.length > 0 ? badge('back', '⊘', `${drained.length} drained`) : undefined,

@@ -122,7 +122,10 @@ export const COMMANDS = {
   undrain: { word: 'Undrain', means: 'Brings the region back into the load balancer.' },
 };
 
+/** @type {readonly Phase[]} */
+export const MOVING = ['Pending', 'Progressing', 'Paused', 'RollingBack'];
+
 /** @param {Phase} phase */
 export function isMoving(phase) {
-  return phase === 'Pending' || phase === 'Progressing' || phase === 'Paused' || phase === 'RollingBack';
+  return MOVING.includes(phase);
 }

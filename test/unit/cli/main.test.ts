@@ -59,6 +59,14 @@ describe('usage', () => {
     );
   });
 
+  test('tells its version, and leaves that word to the commands that have it', async () => {
+    const { code, paper } = await slipway('--version');
+    expect(code).toBe(0);
+    expect(paper.output).toMatch(/^\d+\.\d+\.\d+\n$/);
+    const push = ['local', 'push', '--to', 'nowhere', '--version', 'v1'];
+    expect(await slipway(...push)).toMatchObject({ code: 2, paper: { output: '' } });
+  });
+
   test('help on every command has an example of it', () => {
     const { commands } = commandLine(new Paper(), () => {});
     const leaves = commands.flatMap(one => (one.commands.length > 0 ? one.commands : [one]));

@@ -94,6 +94,14 @@ export function hostile(name: string, text: string, nowMs: number): World {
   };
 }
 
+/** What served before the others, and still does where they were taken back. */
+export function servesBefore(name: string, nowMs: number): { readonly rollout: Rollout } {
+  const { rollout } = midRollout(name, nowMs - 3 * 24 * 3_600_000);
+  const message = `${name} v1.0.0 serves everything`;
+  const over = { phase: 'Healthy', message, pause: undefined } as const;
+  return { rollout: { ...rollout, ...over, id: `${name}-before`, tag: 'v1.0.0' } };
+}
+
 function evilPlatform(text: string): Verdict['platforms'][number] {
   const executables = [{ file: `/${text}`, layer: DIGEST, is: text.slice(0, 60) }];
   const sizeBytes = 1;

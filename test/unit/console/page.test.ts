@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { RolloutChange, RolloutView, Signals } from '../../../functions/console/contract.ts';
 import { changed } from '../../../functions/console/page/changes.js';
-import { effectOf, fateOf } from '../../../functions/console/page/effects.js';
+import { effectOf, effectOnService, fateOf } from '../../../functions/console/page/effects.js';
 import { age, bytes, figure, listed, percent, span } from '../../../functions/console/page/format.js';
 import { headline } from '../../../functions/console/page/headline.js';
 import { scale, spread, ticks, timeTicks } from '../../../functions/console/page/scale.js';
@@ -9,7 +9,8 @@ import { errorRatios, signalLine, valueAt, weightsOverTime } from '../../../func
 import { short, told, visible } from '../../../functions/console/page/text.js';
 import { h } from '../../../functions/console/page/vdom.js';
 import { rolloutView } from '../../../functions/console/views.ts';
-import { note } from '../../../functions/rollout/record.ts';
+import { signed } from '../../../functions/rollout/commands.ts';
+import { type HistoryEntry, note } from '../../../functions/rollout/record.ts';
 import type { World } from '../../../functions/rollout/world.ts';
 import { START_MS } from '../../worlds.ts';
 import { exampleService, midRollout, rejected, rolledBack } from './page-records.ts';
@@ -130,31 +131,56 @@ describe('a command', () => {
     expect(effect('freeze')).toMatch(/^No rollout of shop starts or advances/);
   });
 
-  const sequence = MID.rollout.history.at(-1)?.sequence ?? 0;
-  const sent = { id: 'c1', button: { command: 'abort' }, sequence, attempt: 1, sentMs: START_MS } as const;
-  const fate = (view: RolloutView, afterMs = 0) => fateOf(sent, view, START_MS + afterMs).fate;
-  const withEntry = (reason: 'RolloutAborted' | 'CommandRefused', message: string) => {
-    const { rollout } = note_(reason, message);
-    return with_({ history: rollout.history });
+  test('for the service says it without a rollout', () => {
+    expect(effectOnService({ command: 'drain', target: 'us' }, 'shop').join(' ')).toBe(
+      'The region of us leaves the load balancer: its users are sent to the other regions. It stays out until somebody gives undrain.',
+    );
+  });
+});
+
+describe('what became of a command', () => {
+  const known = (view: RolloutView) => ({ ...view, history: view.rollout.history });
+  const fate = (view: RolloutView, command: 'abort' | 'promote' | 'freeze' = 'abort', afterMs = 0) =>
+    fateOf({ id: 'c1', button: { command }, sentMs: START_MS }, known(view), START_MS + afterMs);
+  const told = (reason: HistoryEntry['reason'], message: string, id = 'c1', view = MID) => {
+    const { rollout } = midRollout('shop', START_MS);
+    const { history } = signed(id, rollout, note(rollout, START_MS, reason, message));
+    return { ...view, rollout: { ...view.rollout, history } };
   };
-  const note_ = (reason: 'RolloutAborted' | 'CommandRefused', message: string) => ({
-    rollout: note(midRollout('shop', START_MS).rollout, START_MS, reason, message),
+
+  test('is read from the entries that name it: taken, and done when all is as before', () => {
+    expect(fate(MID).fate).toBe('sent');
+    const aborted = told('RolloutAborted', 'me: abort');
+    expect(fate(aborted)).toEqual({ fate: 'taken', message: 'me: abort' });
+    const { phase, message } = viewOf(rolledBack('shop', START_MS)).rollout;
+    expect(fate({ ...aborted, rollout: { ...aborted.rollout, phase, message } })).toEqual({
+      fate: 'done',
+      message,
+    });
+    expect(fate(told('RolloutPromoted', 'me: promote'), 'promote')).toEqual({
+      fate: 'done',
+      message: 'me: promote',
+    });
   });
 
-  test('is sent, then taken, then done, as the record says', () => {
-    expect(fate(MID)).toBe('sent');
-    expect(fate(withEntry('RolloutAborted', 'me: abort'))).toBe('taken');
-    expect(fate(viewOf(rolledBack('shop', START_MS)))).toBe('done');
+  test('is no other command’s: what somebody else gave at the same time does not count', () => {
+    expect(fate(told('RolloutAborted', 'me: abort', 'c2')).fate).toBe('sent');
+    expect(fate(told('CommandRefused', 'abort does not apply: c1', 'c2')).fate).toBe('sent');
+    expect(fate(viewOf(rolledBack('shop', START_MS))).fate).toBe('sent');
   });
 
   test('is refused with the reason, or has no answer after a while', () => {
-    const view = withEntry('CommandRefused', 'abort does not apply: the rollout is Healthy');
-    expect(fateOf(sent, view, START_MS)).toEqual({
-      fate: 'refused',
-      message: 'abort does not apply: the rollout is Healthy',
-    });
-    expect(fate(withEntry('CommandRefused', 'pause does not apply: it is over'))).toBe('sent');
-    expect(fate(MID, 25_000)).toBe('silent');
+    const message = 'abort does not apply: the rollout is Healthy';
+    expect(fate(told('CommandRefused', message))).toEqual({ fate: 'refused', message });
+    expect(fate(MID, 'abort', 25_000).fate).toBe('silent');
+  });
+
+  test('is read from the service where no rollout tells of it', () => {
+    const sent = { id: 'c1', button: { command: 'freeze' }, sentMs: START_MS } as const;
+    const frozen = { by: 'bob', reason: undefined, sinceMs: START_MS };
+    const of = (service: object) =>
+      fateOf(sent, { history: [], service: { drained: {}, frozen: undefined, ...service } }, START_MS).fate;
+    expect([of({}), of({ frozen })]).toEqual(['sent', 'done']);
   });
 });
 

@@ -2,10 +2,12 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import {
   readRollout,
   readRollouts,
+  readService,
   readServices,
   serviceRowsReader,
 } from '../../../functions/console/records.ts';
-import { newServiceState, type Rollout } from '../../../functions/rollout/record.ts';
+import { signed } from '../../../functions/rollout/commands.ts';
+import { newServiceState, note, type Rollout } from '../../../functions/rollout/record.ts';
 import type { Store } from '../../../functions/store/store.ts';
 import { aService, aWorld, play, START_MS, UNTIL_GATE, UNTIL_HEALTHY } from '../../worlds.ts';
 import { anOffice, type Office } from '../handlers/office.ts';
@@ -17,6 +19,8 @@ let office: Office;
 beforeEach(() => {
   office = anOffice();
 });
+
+const newStateOf = (state: object) => ({ ...newServiceState('hello'), ...state });
 
 const two = (index: number) => String(index).padStart(3, '0');
 
@@ -52,7 +56,39 @@ describe('services', () => {
     expect(await shown({ active: 'active', waiting: 'waiting', healthy: 'healthy' })).toBe('active');
     expect(await shown({ waiting: 'waiting', healthy: 'healthy' })).toBe('waiting');
     expect(await shown({ healthy: 'healthy' })).toBe('healthy');
-    expect(await shown({})).toBeUndefined();
+  });
+
+  test('that nothing moves, waits or serves of show the newest, and nothing is looked for where there is none', async () => {
+    await office.put(
+      { ...gated.rollout, id: 'hello-1', phase: 'Degraded', createdMs: START_MS },
+      { ...gated.rollout, id: 'hello-2', phase: 'Rejected', createdMs: START_MS + 1 },
+      newStateOf({}),
+    );
+    const { services } = await readServices(office.deps, undefined, undefined);
+    expect(services[0]?.rollout).toMatchObject({ id: 'hello-2', phase: 'Rejected' });
+    office = anOffice();
+    const store: Store = {
+      ...office.store,
+      list(kind, where, fields) {
+        expect(kind).toBe('service');
+        return office.store.list(kind, where, fields);
+      },
+    };
+    const none = await readServices({ ...office.deps, store: async () => store }, undefined, undefined);
+    expect(none.services).toMatchObject([{ name: 'hello' }]);
+  });
+
+  test('say what was taken back since what serves began', async () => {
+    const { id, createdMs } = healthy.rollout;
+    const against = (rollout: string, sinceMs: number) => ({ rollout, message: 'bad', sinceMs });
+    const quarantine = { 'sha256:a': against('hello-2', createdMs + 9), 'sha256:b': against('hello-1', 0) };
+    const takenBack = async (state: object) => {
+      await office.put(healthy.rollout, newStateOf({ healthy: id, ...state }));
+      return (await readServices(office.deps, undefined, undefined)).services[0]?.takenBack;
+    };
+    expect(await takenBack({ quarantine })).toEqual(against('hello-2', createdMs + 9));
+    expect(await takenBack({ quarantine: { 'sha256:b': against('hello-1', createdMs) } })).toBeUndefined();
+    expect(await takenBack({ quarantine: { 'sha256:b': against(id, createdMs + 9) } })).toBeUndefined();
   });
 
   test('come a hundred at a time, from policy and record alike', async () => {
@@ -84,6 +120,57 @@ describe('services', () => {
     expect(found.services.map(({ name }) => name)).toEqual(['zz-checkout']);
     expect((await readServices(office.deps, 'nothing', undefined)).services).toEqual([]);
   });
+});
+
+describe('a service', () => {
+  test('that the policy alone knows can be frozen, and has no regions to move yet', async () => {
+    const spec = aService({ loadBalancer: { project: 'acme', backendService: 'hello' } });
+    const policy = async () => ({ services: [spec], notifications: [] });
+    const { row, buttons, told } = await readService({ ...office.deps, policy }, 'hello');
+    expect(row).toEqual({ name: 'hello', drained: [], quarantined: 0, openIncidents: 0 });
+    expect(told).toEqual([]);
+    expect(buttons).toContainEqual({ command: 'freeze' });
+    expect(buttons).toContainEqual({ command: 'unfreeze', refused: 'it is not frozen' });
+    const refused = 'service hello has had no rollout yet';
+    expect(buttons).toContainEqual({ command: 'drain', target: 'us', refused });
+    await expect(readService(office.deps, 'nobody')).rejects.toMatchObject({ code: 'NotFound' });
+  });
+
+  test('comes with what holds it, and what came of commands', async () => {
+    const incidents = { '0.a': { policy: 'guard', openedMs: START_MS, closedMs: undefined } };
+    const drained = { us: { rollout: gated.rollout.id, sinceMs: START_MS, by: 'ann' } };
+    const { rollout } = gated;
+    const aborted = signed('c1', rollout, note(rollout, START_MS, 'RolloutAborted', 'ann: abort'));
+    await office.put(aborted, { ...gated.service, incidents, drained });
+    const detail = await readService(office.deps, 'hello');
+    expect(detail).toMatchObject({ drained, incidents: [{ id: '0.a', policy: 'guard' }] });
+    expect(detail.row.rollout?.id).toBe(rollout.id);
+    expect(detail.told.map(({ command, message }) => [command, message])).toEqual([['c1', 'ann: abort']]);
+    expect(detail.links.map(({ label }) => label)).toEqual(['Incident 0.a']);
+  });
+
+  test('lists a hundred digests in quarantine, newest first, and says how many there are', async () => {
+    const quarantine = Object.fromEntries(
+      Array.from({ length: 130 }, (_, index) => [
+        `sha256:${index}`,
+        { rollout: 'r', message: 'm', sinceMs: index },
+      ]),
+    );
+    await office.put(newStateOf({ quarantine }));
+    const detail = await readService(office.deps, 'hello');
+    expect(detail.row.quarantined).toBe(130);
+    expect(detail.quarantine).toHaveLength(100);
+    expect(detail.quarantine[0]).toEqual({ digest: 'sha256:129', rollout: 'r', message: 'm', sinceMs: 129 });
+  });
+});
+
+test('nothing on a laptop is linked to Google Cloud', async () => {
+  const incidents = { '0.a': { policy: 'guard', openedMs: START_MS, closedMs: undefined } };
+  await office.put(gated.rollout, { ...gated.service, incidents });
+  const settings = { ...office.deps.settings, consoleIdentity: 'local:you@localhost' };
+  const deps = { ...office.deps, settings };
+  expect((await readRollout(deps, gated.rollout.id)).links).toEqual([]);
+  expect((await readService(deps, 'hello')).links).toEqual([]);
 });
 
 describe('rollouts', () => {
@@ -208,4 +295,12 @@ test('rows that are watched read a rollout at rest again only when its service h
   const after = await read();
   expect(after[0]?.rollout?.phase).toBe('RollingBack');
   expect(asked).toEqual([[healthy.rollout.id, 'shop-1'], ['shop-1'], [healthy.rollout.id, 'shop-1']]);
+});
+
+test('rows that are watched tell of a refused push where nothing serves', async () => {
+  await office.put(newStateOf({}), { ...gated.rollout, id: 'hello-1', phase: 'Rejected' });
+  const read = serviceRowsReader(office.deps, ['hello']);
+  expect((await read())[0]?.rollout?.id).toBe('hello-1');
+  await office.put({ ...gated.rollout, id: 'hello-2', phase: 'Rejected', createdMs: START_MS + 1 });
+  expect((await read())[0]?.rollout?.id).toBe('hello-2');
 });

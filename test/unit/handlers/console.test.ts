@@ -249,12 +249,19 @@ test.each([
   `/api/rollouts/${'x'.repeat(301)}/signals`,
   `/api/rollouts?after=${'x'.repeat(301)}`,
   `/api/services?search=${'x'.repeat(301)}`,
+  `/api/services/${'x'.repeat(301)}`,
   `/api/watch?rollout=${'x'.repeat(301)}`,
   `/api/watch?services=a,${'x'.repeat(301)}`,
 ])('a name that nothing can have is refused before the store is asked: %.30s', async path => {
   const answer = await get(path);
   expect(answer.status).toBe(400);
   expect(await answer.json()).toEqual({ message: 'expected a name of at most 300 characters, found 301' });
+});
+
+test('a service is asked for by its name, and one that nobody knows is said to be none', async () => {
+  const found = await get('/api/services/hello');
+  expect(await found.json()).toMatchObject({ row: { name: 'hello', rollout: { id: rollout.id } } });
+  expect((await get('/api/services/nobody')).status).toBe(404);
 });
 
 test('rollouts are asked for by phase, and a phase that is none is refused', async () => {

@@ -19,5 +19,7 @@ test.each(FILES)('%s imports nothing that does I/O', file => {
 
 test.each(FILES)('%s reads no clock, no chance and no environment', file => {
   const source = readFileSync(new URL(file, FOLDER), 'utf8');
-  expect(source).not.toMatch(/Date\.now|new Date\(\)|Math\.random|process\.|console\.(?:log|info|warn|error|debug)|setTimeout|fetch\(/);
+  expect(source).not.toMatch(
+    /Date\.now|new Date\(\)|Math\.random|process\.|console\.(?:log|info|warn|error|debug)|setTimeout|fetch\(/,
+  );
 });
