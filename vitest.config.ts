@@ -9,7 +9,7 @@ const common = {
 
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    maxWorkers: 3,
     projects: [
       {
         // These keep nothing in their modules that another file could trip over, so modules are loaded once per worker.
