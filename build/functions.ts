@@ -47,7 +47,7 @@ function json(value: object): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
-if (import.meta.main) {
+async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       measure: { type: 'boolean', default: false },
@@ -57,4 +57,13 @@ if (import.meta.main) {
   const folder = path.resolve(values.out);
   const sizes = sizesOf(await buildFunctions(folder), await grantsOf(ROOT));
   console.log(printSizes(sizes, values.measure ? await measureFunctions(folder, sizes) : undefined));
+}
+
+if (import.meta.main) {
+  try {
+    await main();
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
 }

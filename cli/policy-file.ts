@@ -3,13 +3,13 @@ import { SlipwayError } from '../functions/errors.ts';
 import { type Policy, parsePolicy, type Service } from '../functions/rollout/policy.ts';
 import { printProblem } from '../functions/rollout/policy-problems.ts';
 
-/** @throws SlipwayError that says how to name another file */
-export async function readText(file: string): Promise<string> {
+/** @param advice what to do if there is no such file: a sentence */
+export async function readText(file: string, advice = ''): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new SlipwayError(`cannot read ${file}: ${why}.`, {
+    throw new SlipwayError(`cannot read ${file}: ${why}.${advice && ` ${advice}`}`, {
       code: 'NotFound',
       operation: `read ${file}`,
       cause,
@@ -21,9 +21,9 @@ export function policyFileOf(option: string | undefined, env: NodeJS.ProcessEnv)
   return option ?? (env['SLIPWAY_POLICY'] || 'rollouts.yaml');
 }
 
-/** @throws SlipwayError with every problem of the policy, a line each */
+/** @throws SlipwayError with every problem of the policy, a line each, or how to name another file */
 export async function readPolicy(file: string): Promise<Policy> {
-  const result = parsePolicy(await readText(file), file);
+  const result = parsePolicy(await readText(file, '--policy names another file.'), file);
   if (result.ok) return result.policy;
   const operation = `read the policy ${file}`;
   throw new SlipwayError(result.problems.map(printProblem).join('\n'), {

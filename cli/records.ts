@@ -63,11 +63,6 @@ async function noSuch(store: Store, name: string): Promise<string> {
   return `There is no rollout "${name}", and no service of that name has had one; ${known}`;
 }
 
-/** What a browser or a program need not know is left out: callbacks, claims, what the judge keeps for itself. */
-export function shownRollout({ callback: _, launch: __, evidence: ___, deaths: ____, ...shown }: Rollout) {
-  return shown;
-}
-
 /** Only Healthy is good. */
 export function answerOf(rollout: Rollout): Answer {
   if (!isFinal(rollout)) return 'unknown';

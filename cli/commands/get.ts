@@ -1,8 +1,8 @@
-import { isFinal, type Rollout } from '../../functions/rollout/record.ts';
+import { isFinal, type Rollout, shownRollout } from '../../functions/rollout/record.ts';
 import type { Store } from '../../functions/store/store.ts';
 import { data, type Format, yamlWriter } from '../data.ts';
 import { type Answer, json, lines, painter, type Terminal } from '../output.ts';
-import { answerOf, findRollout, interruption, lookEveryMs, poll, shownRollout } from '../records.ts';
+import { answerOf, findRollout, interruption, lookEveryMs, poll } from '../records.ts';
 import { readStore, withStore } from '../store.ts';
 import { drawScreen } from '../tree.ts';
 import { lineView, type RolloutView, treeView } from '../view.ts';

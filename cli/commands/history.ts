@@ -1,8 +1,8 @@
-import type { HistoryEntry } from '../../functions/rollout/record.ts';
+import { type HistoryEntry, shownRollout } from '../../functions/rollout/record.ts';
 import { timestamp } from '../../functions/rollout/wording.ts';
 import { data, type Format } from '../data.ts';
 import { type Answer, lines, safeTable, type Terminal } from '../output.ts';
-import { findRollout, shownRollout } from '../records.ts';
+import { findRollout } from '../records.ts';
 import { readStore } from '../store.ts';
 
 export interface HistoryOptions {

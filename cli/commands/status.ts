@@ -1,4 +1,4 @@
-import { isFinal, type Rollout } from '../../functions/rollout/record.ts';
+import { isFinal, type Rollout, shownRollout } from '../../functions/rollout/record.ts';
 import type { Store } from '../../functions/store/store.ts';
 import { data, type Format } from '../data.ts';
 import { type Answer, painter, printable, type Terminal } from '../output.ts';
@@ -12,7 +12,6 @@ import {
   poll,
   pushName,
   rolloutNamed,
-  shownRollout,
 } from '../records.ts';
 import { withStore } from '../store.ts';
 import { marked, placeOf } from '../tree.ts';

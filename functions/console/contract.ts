@@ -1,6 +1,8 @@
 import type { OpenIncident } from '../rollout/incidents.ts';
 import type { Link } from '../rollout/links.ts';
-import type { HistoryEntry, Phase, Rollout, ServiceState } from '../rollout/record.ts';
+import type { HistoryEntry, Phase, Rollout, ServiceState, ShownRollout } from '../rollout/record.ts';
+
+export type { ShownRollout } from '../rollout/record.ts';
 
 /**
  * What the page asks the console for, and what it gets. All of it is JSON below `api/`; errors are {@link Problem} with
@@ -95,9 +97,6 @@ export interface RolloutView {
   /** The console's clock: ages are counted from it. */
   readonly nowMs: number;
 }
-
-/** What a browser need not know is left out: callbacks, executions' claims, what the judge keeps. */
-export type ShownRollout = Omit<Rollout, 'callback' | 'launch' | 'evidence' | 'deaths'>;
 
 /** A command that makes sense now, or why it does not. */
 export interface Button {

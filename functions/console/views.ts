@@ -1,17 +1,10 @@
 import { openIncidents } from '../rollout/incidents.ts';
 import { incidentLink, linksOf } from '../rollout/links.ts';
-import type { Rollout, ServiceState } from '../rollout/record.ts';
-import type { World } from '../rollout/world.ts';
 import type { Service } from '../rollout/policy.ts';
+import { type Rollout, type ServiceState, shownRollout } from '../rollout/record.ts';
+import type { World } from '../rollout/world.ts';
 import { type Around, buttonsOf, type ServiceWorld, serviceButtons } from './buttons.ts';
-import type {
-  RolloutRow,
-  RolloutView,
-  ServiceDetail,
-  ServiceRow,
-  ShownRollout,
-  TakenBack,
-} from './contract.ts';
+import type { RolloutRow, RolloutView, ServiceDetail, ServiceRow, TakenBack } from './contract.ts';
 
 /** Fields of a record that a row is made of. */
 export const ROW_FIELDS = [
@@ -117,7 +110,7 @@ export function rolloutView(
   const { name, frozen, drained, incidents, active, waiting, healthy } = service;
   const quarantine = service.quarantine[rollout.digest];
   return {
-    rollout: shown(rollout),
+    rollout: shownRollout(rollout),
     service: {
       name,
       frozen,
@@ -132,8 +125,4 @@ export function rolloutView(
     links: project === undefined ? [] : linksOf(rollout, project),
     nowMs,
   };
-}
-
-function shown({ callback: _, launch: __, evidence: ___, deaths: ____, ...rest }: Rollout): ShownRollout {
-  return rest;
 }

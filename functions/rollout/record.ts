@@ -291,6 +291,14 @@ export function revisionOf({ id, attempt }: Rollout, service: string): string {
   return `${service}-${id.slice(id.lastIndexOf('-') + 1)}-${attempt}`;
 }
 
+/** Without what nobody outside need know: callbacks, executions' claims, what the judge keeps. */
+export type ShownRollout = Omit<Rollout, 'callback' | 'launch' | 'evidence' | 'deaths'>;
+
+export function shownRollout(rollout: Rollout): ShownRollout {
+  const { callback: _, launch: __, evidence: ___, deaths: ____, ...shown } = rollout;
+  return shown;
+}
+
 /** On its way forward, or waiting on it. */
 export function isRollingOut({ phase }: Pick<Rollout, 'phase'>): boolean {
   return phase === 'Progressing' || phase === 'Paused';

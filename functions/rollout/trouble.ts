@@ -7,7 +7,7 @@ import {
   type ServiceState,
   withTarget,
 } from './record.ts';
-import { type Action, end, say, stay, type Transition, update, type World } from './world.ts';
+import { type Action, end, LET_GO, say, stay, type Transition, update, type World } from './world.ts';
 
 /**
  * Raises the fence and hands the targets to the rollback. Repeats, and trouble where nothing can be taken back, change
@@ -26,11 +26,7 @@ export function raiseFence(world: World, cause: Omit<Cause, 'atMs'>, nowMs: numb
     ...say(rollout, nowMs, 'RollingBack', `Rolling back ${rollout.service} ${rollout.tag}: ${cause.message}`),
     phase: 'RollingBack',
     epoch: rollout.epoch + 1,
-    owner: undefined,
-    launch: undefined,
-    callback: undefined,
-    pause: undefined,
-    heldBy: undefined,
+    ...LET_GO,
     windowEndsMs: undefined,
     cause: { ...cause, message: cause.message.slice(0, 1000), atMs: nowMs },
   };

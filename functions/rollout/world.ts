@@ -111,6 +111,15 @@ function handOver({ rollout, service }: World): Transition {
   };
 }
 
+/** Nobody works on it, and nothing is waited for. */
+export const LET_GO = {
+  owner: undefined,
+  launch: undefined,
+  callback: undefined,
+  pause: undefined,
+  heldBy: undefined,
+} as const;
+
 /** Ends a rollout: whatever its last execution still holds in hand is refused from here on. */
 export function end(world: World, change: Partial<Rollout>): Transition {
   const { rollout } = world;
@@ -122,11 +131,7 @@ export function end(world: World, change: Partial<Rollout>): Transition {
       { ...world, service },
       {
         epoch: rollout.epoch + 1,
-        owner: undefined,
-        launch: undefined,
-        callback: undefined,
-        pause: undefined,
-        heldBy: undefined,
+        ...LET_GO,
         ...change,
       },
     ),
