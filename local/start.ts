@@ -12,6 +12,7 @@ import { setUpExample } from './example.ts';
 import { PROJECT_FOLDER } from './files.ts';
 import { EXAMPLE_SERVICE, PROJECT, REGISTRY_HOST } from './names.ts';
 import { checkNoneRuns, SESSION_FILE, writeSession } from './session.ts';
+import { isUsage } from './usage.ts';
 
 const USAGE = `npm start -- [--policy FILE] [--directory DIR] [--session FILE]
 
@@ -162,6 +163,7 @@ if (import.meta.main) {
     await main();
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
+    if (isUsage(error)) console.error(`\n${USAGE}`);
     process.exitCode = 1;
   }
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { isUsage } from '../usage.ts';
 import { DEMO_TIMES } from './policy.ts';
 import { printReport } from './report.ts';
 import { type Figures, type Outcome, SCENARIOS, type Scenario } from './scenarios.ts';
@@ -76,5 +77,6 @@ try {
   process.exitCode = await main();
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
+  if (isUsage(error)) console.error(`\n${USAGE}`);
   process.exitCode = 1;
 }
