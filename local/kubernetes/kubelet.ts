@@ -4,7 +4,7 @@ import { ContainerRuntime } from './container-runtime.ts';
 import { type Pass, withCondition } from './controller.ts';
 import { type Condition, type Container, type Node, type Pod, timestamp } from './objects.ts';
 import { parseQuantity } from './quantities.ts';
-import { type HttpGet, Readiness } from './readiness.ts';
+import { Readiness, type HttpGet } from './readiness.ts';
 import type { Store } from './store.ts';
 
 /** From a pod's leaving the Endpoints until its process is told to stop: nobody picks it any more by then. */

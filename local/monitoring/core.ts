@@ -4,11 +4,11 @@ import { ApiError, type HttpReply } from '../http.ts';
 import { PolicyWatch } from './alerting.ts';
 import { Collection } from './collection.ts';
 import { checkThreshold } from './conditions.ts';
-import { parseSeriesFilter } from './filter.ts';
 import { type Incident, testNotification } from './incidents.ts';
-import { CPU_METRICS } from './metrics.ts';
 import { Notifier, type Publish } from './notifier.ts';
 import { type PrometheusQuery, queryPrometheus } from './prometheus.ts';
+import { parseSeriesFilter } from './filter.ts';
+import { CPU_METRICS } from './metrics.ts';
 import { parseQuery, queryTimeSeries } from './query.ts';
 import {
   channelSchema,

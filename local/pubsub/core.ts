@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
-import { applyFieldMask } from '../field-mask.ts';
 import type { Predicate } from '../filter-expression.ts';
+import { applyFieldMask } from '../field-mask.ts';
 import { ApiError } from '../http.ts';
 import { Backlog, type PulledMessage } from './backlog.ts';
 import { type Attributes, parseSubscriptionFilter } from './filter.ts';

@@ -1,5 +1,4 @@
 import { evaluate, evaluateExpression, placed, placedValue } from './evaluate.ts';
-import type { Host } from './host.ts';
 import { LIMITS } from './limits.ts';
 import {
   createMachine,
@@ -9,6 +8,7 @@ import {
   type StackEntry,
   type Thread,
 } from './machine.ts';
+import type { Host } from './host.ts';
 import { requireBoolean, withElement } from './operators.ts';
 import { runParallel } from './parallel.ts';
 import type {
@@ -27,8 +27,8 @@ import { failure, Raised } from './raised.ts';
 import { runTry } from './retry.ts';
 import { runBlocking, runInstant, standardFunction } from './stdlib/library.ts';
 import { type Task, wait } from './task.ts';
-import { isList, isNumeric, typeName, type Value } from './values.ts';
 import { Variables } from './variables.ts';
+import { isList, isNumeric, typeName, type Value } from './values.ts';
 
 /** How a step ended: go on, or go somewhere else. */
 export type Outcome =

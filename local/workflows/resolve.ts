@@ -1,8 +1,8 @@
 import { type Block, blocksOf, evaluatedBy, expressionsIn, updatesOf, writesOf } from './blocks.ts';
 import { LIMITS } from './limits.ts';
 import type { Action, Body, Next, Program, Routine, Scope, Step, Template } from './program.ts';
-import { checkCall, checkExpressionCall, checkPredicate } from './signatures.ts';
 import type { Position } from './source.ts';
+import { checkCall, checkExpressionCall, checkPredicate } from './signatures.ts';
 import { type Diagnostics, fail, warn } from './templates.ts';
 
 /** Finds the scope of every variable and reports every name that leads nowhere: variables, steps, functions. */
